@@ -1,0 +1,226 @@
+//! Sources in the database: the facts that never change, and where the appender stands with each.
+
+use sqlx::PgConnection;
+
+use crate::chain::{BlockHash, Height};
+use crate::event::SourceId;
+use crate::source::{SourceFacts, SourceKind};
+use crate::store::StoreError;
+
+/// The newest standing block of a source in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// Its height.
+    pub height: Height,
+    /// Its hash.
+    pub hash: BlockHash,
+}
+
+/// What the settings say about a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declared {
+    /// The operator's name for it.
+    pub name: String,
+    /// Protocol and rules.
+    pub kind: SourceKind,
+    /// Chain id that signatures cover, where known.
+    pub chain_id: Option<String>,
+    /// Whether unverifiable wallet links count.
+    pub trusted: bool,
+    /// Whether balances also change outside blocks.
+    pub off_block_state: bool,
+    /// First height to follow.
+    pub start_height: Height,
+    /// Symbol of its money.
+    pub symbol: String,
+    /// Digits behind the point when amounts are shown.
+    pub decimals: i32,
+    /// Whether readiness depends on it.
+    pub required: bool,
+}
+
+/// Where the appender stands with a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceProgress {
+    /// Newest standing block; none before the first.
+    pub cursor: Option<Cursor>,
+    /// Highest finalized height.
+    pub finalized: Option<Height>,
+    /// Whether an operator has paused it.
+    pub paused: bool,
+    /// A fork below the finalized height that the operator accepted.
+    pub accepted_fork: Option<Height>,
+    /// Whether the first event of the source has been written.
+    pub started: bool,
+}
+
+/// Writes a source down at first sight, and refuses settings that contradict what is written.
+pub async fn declare_source(db: &mut PgConnection, declared: &Declared) -> Result<SourceFacts, StoreError> {
+    let known = load_facts(db).await?.into_iter().find(|facts| facts.name == declared.name);
+    let facts = match known {
+        Some(facts) => facts,
+        None => insert_source(db, declared).await?,
+    };
+    let checks = [
+        ("kind", facts.kind.name().to_owned(), declared.kind.name().to_owned()),
+        ("trusted", facts.trusted.to_string(), declared.trusted.to_string()),
+        ("off_block_state", facts.off_block_state.to_string(), declared.off_block_state.to_string()),
+        ("sync_from_block", facts.start_height.to_string(), declared.start_height.to_string()),
+    ];
+    for (field, stored, wanted) in checks {
+        if stored != wanted {
+            return Err(StoreError::SourceChanged { name: declared.name.clone(), field, stored, wanted });
+        }
+    }
+    if let (Some(stored), Some(wanted)) = (&facts.chain_id, &declared.chain_id)
+        && stored != wanted
+    {
+        let (stored, wanted) = (stored.clone(), wanted.clone());
+        return Err(StoreError::SourceChanged { name: declared.name.clone(), field: "chain_id", stored, wanted });
+    }
+    sqlx::query!(
+        r#"
+        insert into log.source_state as s (source_id, required)
+        values ($1, $2)
+        on conflict (source_id) do update set required = excluded.required
+        "#,
+        facts.source_id.0,
+        declared.required
+    )
+    .execute(db)
+    .await?;
+    Ok(facts)
+}
+
+async fn insert_source(db: &mut PgConnection, declared: &Declared) -> Result<SourceFacts, StoreError> {
+    let row = sqlx::query!(
+        r#"
+        insert into log.sources (source_id, name, kind, chain_id, trusted, off_block_state, start_height, symbol, decimals)
+        select coalesce(max(source_id), 0) + 1, $1, $2, $3, $4, $5, $6, $7, $8
+        from log.sources
+        returning source_id
+        "#,
+        declared.name,
+        declared.kind.name(),
+        declared.chain_id.as_deref(),
+        declared.trusted,
+        declared.off_block_state,
+        declared.start_height.to_db(),
+        declared.symbol,
+        declared.decimals
+    )
+    .fetch_one(db)
+    .await?;
+    Ok(SourceFacts {
+        source_id: SourceId(row.source_id),
+        name: declared.name.clone(),
+        kind: declared.kind,
+        chain_id: declared.chain_id.clone(),
+        trusted: declared.trusted,
+        off_block_state: declared.off_block_state,
+        start_height: declared.start_height,
+        symbol: declared.symbol.clone(),
+        decimals: declared.decimals,
+    })
+}
+
+/// Every source that this database knows, by number.
+pub async fn load_facts(db: &mut PgConnection) -> Result<Vec<SourceFacts>, StoreError> {
+    let rows = sqlx::query!(
+        r#"
+        select source_id, name, kind, chain_id, trusted, off_block_state, start_height, symbol, decimals
+        from log.sources
+        order by source_id
+        "#
+    )
+    .fetch_all(db)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            let kind = SourceKind::from_name(&row.kind)
+                .ok_or_else(|| StoreError::damaged(0, format!("source {} is of unknown kind {}", row.name, row.kind)))?;
+            Ok(SourceFacts {
+                source_id: SourceId(row.source_id),
+                name: row.name,
+                kind,
+                chain_id: row.chain_id,
+                trusted: row.trusted,
+                off_block_state: row.off_block_state,
+                start_height: Height::from_db(row.start_height)?,
+                symbol: row.symbol,
+                decimals: row.decimals,
+            })
+        })
+        .collect()
+}
+
+impl SourceProgress {
+    /// Reads where the appender stands with a source.
+    pub async fn load(db: &mut PgConnection, source: SourceId) -> Result<Self, StoreError> {
+        let row = sqlx::query!(
+            r#"
+            select
+                cursor_height,
+                cursor_hash,
+                finalized_height,
+                paused,
+                accepted_fork_height,
+                exists (select 1 from log.events e where e.source_id = s.source_id) as "started!"
+            from log.source_state s
+            where source_id = $1
+            "#,
+            source.0
+        )
+        .fetch_one(db)
+        .await?;
+        let cursor = match (row.cursor_height, row.cursor_hash) {
+            (Some(height), Some(hash)) => {
+                Some(Cursor { height: Height::from_db(height)?, hash: BlockHash::from_bytes(hash)? })
+            }
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(StoreError::damaged(0, "half a cursor")),
+        };
+        Ok(Self {
+            cursor,
+            finalized: row.finalized_height.map(Height::from_db).transpose()?,
+            paused: row.paused,
+            accepted_fork: row.accepted_fork_height.map(Height::from_db).transpose()?,
+            started: row.started,
+        })
+    }
+}
+
+/// Stores what a poll showed when there was nothing to append: the tip, the state, the newest error.
+pub async fn report_state(
+    db: &mut PgConnection,
+    source: SourceId,
+    tip: Option<(Height, Option<&BlockHash>)>,
+    state: &str,
+    error: Option<&str>,
+) -> Result<(), StoreError> {
+    let (tip_height, tip_hash) = match tip {
+        Some((height, hash)) => (Some(height.to_db()), hash.map(BlockHash::as_bytes)),
+        None => (None, None),
+    };
+    sqlx::query!(
+        r#"
+        update log.source_state
+        set tip_height = coalesce($2, tip_height),
+            tip_hash = case when $2::bigint is null then tip_hash else $3 end,
+            tip_seen_at = case when $2::bigint is null then tip_seen_at else clock_timestamp() end,
+            state = $4,
+            last_error = $5,
+            last_error_at = case when $5::text is null then last_error_at else clock_timestamp() end,
+            error_count = error_count + case when $5::text is null then 0 else 1 end
+        where source_id = $1
+        "#,
+        source.0,
+        tip_height,
+        tip_hash,
+        state,
+        error
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
