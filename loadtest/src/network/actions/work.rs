@@ -1,0 +1,224 @@
+//! Work submissions through oracles of different quality.
+
+use super::super::draft::{Draft, From};
+use super::super::tally::{Defect, Kind};
+use super::super::wire::json_string;
+use super::super::world::Submission;
+use super::money;
+
+/// Submissions that may still be rejected or repeated.
+const RECENT_SUBMISSIONS: usize = 64;
+const PROJECTS: [&str; 5] =
+    ["einstein@home", "rosetta@home", "climateprediction.net", "milkyway@home", "asteroids@home"];
+const TYPES: [(&str, u64); 7] = [
+    ("boinc", 50),
+    ("nuw_zkproof", 14),
+    ("nuw_dag", 10),
+    ("nuw_merkle", 4),
+    ("bandwidth", 8),
+    ("compute", 10),
+    ("ceremony", 4),
+];
+const REASONS: [&str; 4] = ["result mismatch", "deadline missed", "duplicate host", "canonical result differs"];
+
+/// All oracles that ever register do so in block 1.
+pub fn register_oracles(draft: &mut Draft<'_>) {
+    let cast = draft.cast;
+    for oracle in cast.oracles.iter().filter(|oracle| oracle.registers) {
+        let actor = &cast.accounts[oracle.account];
+        let data = format!(
+            r#"{{"v":1,"kind":"oracle.register","oracle_id":"{}","address":"{}","key":{{"alg":"ed25519","public_key":"{}"}},"name":{}}}"#,
+            oracle.id,
+            actor.address,
+            actor.public_key,
+            json_string(&oracle.name)
+        );
+        draft.act(Kind::RegisterOracle, From::Origin, &data);
+    }
+}
+
+fn some_oracle(draft: &mut Draft<'_>) -> usize {
+    let oracles = &draft.cast.oracles;
+    let mut roll = draft.dice.below(oracles.iter().map(|oracle| oracle.weight).sum());
+    for (index, oracle) in oracles.iter().enumerate() {
+        if roll < oracle.weight {
+            return index;
+        }
+        roll -= oracle.weight;
+    }
+    0
+}
+
+fn work_type(draft: &mut Draft<'_>) -> &'static str {
+    let mut roll = draft.dice.below(TYPES.iter().map(|(_, weight)| weight).sum());
+    for (name, weight) in TYPES {
+        if roll < weight {
+            return name;
+        }
+        roll -= weight;
+    }
+    "compute"
+}
+
+/// What becomes of a submission.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Carrier {
+    /// Sent from the oracle's own account.
+    Oracle,
+    /// Sent by the miner with the oracle's signature.
+    Miner { genuine: bool },
+    /// Sent by the miner without one.
+    MinerUnsigned,
+}
+
+/// A piece of work is accepted, or at the oracle's own rate a recent one is rejected.
+pub fn submit(draft: &mut Draft<'_>) {
+    let oracle = some_oracle(draft);
+    let quality = &draft.cast.oracles[oracle];
+    if draft.dice.per_mille(quality.rejects_per_mille) {
+        return reject(draft, oracle);
+    }
+    let carrier = if draft.dice.one_in(3) {
+        let rate = draft.config.bad_signature_per_mille * quality.bad_signature_factor;
+        Carrier::Miner { genuine: !draft.dice.per_mille(rate) }
+    } else {
+        Carrier::Oracle
+    };
+    if carrier == (Carrier::Miner { genuine: false }) {
+        draft.defect(Defect::BadOracleSignature);
+    }
+    if !quality.registers {
+        draft.defect(Defect::UnregisteredOracle);
+    }
+    let submission = fresh(draft, oracle);
+    submit_as(draft, &submission, carrier);
+    // Only what counts may be rejected or repeated later.
+    if carrier != (Carrier::Miner { genuine: false }) && quality.registers {
+        let recent = draft.world.submissions.change();
+        recent.push_back(submission);
+        if recent.len() > RECENT_SUBMISSIONS {
+            recent.pop_front();
+        }
+    }
+}
+
+/// A submission that claims an oracle without its signature and not from its account.
+pub fn submit_unsigned(draft: &mut Draft<'_>) {
+    let submission = fresh(draft, 0);
+    draft.defect(Defect::UnsignedWorkByStranger);
+    submit_as(draft, &submission, Carrier::MinerUnsigned);
+}
+
+/// A submission id that was used before.
+pub fn submit_again(draft: &mut Draft<'_>) {
+    let Some(submission) = recent(draft) else { return money::transfer(draft) };
+    draft.defect(Defect::RepeatedSubmission);
+    submit_as(draft, &submission, Carrier::Oracle);
+}
+
+fn recent(draft: &mut Draft<'_>) -> Option<Submission> {
+    let len = draft.world.submissions.get().len();
+    if len == 0 {
+        return None;
+    }
+    let index = draft.dice.index(len);
+    draft.world.submissions.get().get(index).cloned()
+}
+
+fn fresh(draft: &mut Draft<'_>, oracle: usize) -> Submission {
+    let wallets = draft.cast.plain_accounts();
+    let miner = draft.dice.skewed(wallets);
+    Submission { id: draft.unique("wu"), miner, oracle, work_type: work_type(draft).to_owned() }
+}
+
+/// A decimal number spelled with a fixed count of digits, trailing zeros included, as a JSON number.
+fn decimal(draft: &mut Draft<'_>, whole_below: u64) -> String {
+    let whole = draft.dice.below(whole_below);
+    match draft.dice.below(3) {
+        0 => whole.to_string(),
+        1 => format!("{whole}.{:02}", draft.dice.below(100)),
+        _ => format!("{whole}.{:09}", draft.dice.below(1_000_000_000)),
+    }
+}
+
+fn submit_as(draft: &mut Draft<'_>, submission: &Submission, carrier: Carrier) {
+    let cast = draft.cast;
+    let oracle = &cast.oracles[submission.oracle];
+    let (miner, work_type) = (&cast.accounts[submission.miner].address, &submission.work_type);
+    let difficulty = decimal(draft, 40);
+    let credit = match work_type.as_str() {
+        "boinc" => Some(decimal(draft, 900)),
+        "bandwidth" => Some(draft.dice.below(5_000_000_000).to_string()),
+        _ => None,
+    };
+    let reward = draft.dice.below(100_000);
+    let validated_s = draft.time_s().saturating_sub(draft.dice.below(oracle.latency_s));
+    let mut data = format!(
+        r#"{{"v":1,"kind":"pouw.submit","submission_id":"{}","miner_address":"{miner}","oracle_id":"{}","work_type":"{work_type}","difficulty":{difficulty},"reward":{},"validated_at":{}"#,
+        submission.id,
+        oracle.id,
+        draft.spell(reward),
+        draft.spell_time(validated_s)
+    );
+    if let Some(credit) = &credit {
+        data += &format!(r#","credit":{credit}"#);
+    }
+    if draft.dice.one_in(4) {
+        data += r#","reward_unit":"base_units""#;
+    }
+    if !draft.dice.one_in(5) {
+        let submitted_s = validated_s.saturating_sub(oracle.latency_s / 2 + draft.dice.below(oracle.latency_s));
+        data += &format!(r#","submitted_at":{}"#, draft.spell_time(submitted_s));
+    }
+    if work_type == "boinc" {
+        data += &format!(r#","project":"{}","task_id":"{}""#, draft.dice.pick(&PROJECTS), draft.unique("task"));
+    }
+    let (sender, genuine) = match carrier {
+        Carrier::Oracle => (oracle.account, None),
+        Carrier::Miner { genuine } => (submission.miner, Some(genuine)),
+        Carrier::MinerUnsigned => (submission.miner, None),
+    };
+    if let Some(genuine) = genuine {
+        let text = format!(
+            "chert:pouw:v1\n{}\n{}\n{miner}\n{}\n{work_type}\n{difficulty}\n{}\n{reward}\n{validated_s}",
+            draft.config.chain_id,
+            submission.id,
+            oracle.id,
+            credit.as_deref().unwrap_or("")
+        );
+        let signature = cast.accounts[oracle.account].sign(text.as_bytes(), genuine);
+        data += &format!(r#","oracle_signature":"{signature}""#);
+    }
+    data.push('}');
+    draft.act(Kind::SubmitWork, From::Account(sender), &data);
+}
+
+/// An oracle rejects work: half of the time a submission accepted before, else one never seen.
+fn reject(draft: &mut Draft<'_>, oracle: usize) {
+    let earlier = if draft.dice.one_in(2) { recent(draft) } else { None };
+    let rejected = earlier.unwrap_or_else(|| fresh(draft, oracle));
+    let cast = draft.cast;
+    let judge = &cast.oracles[rejected.oracle];
+    let data = format!(
+        r#"{{"v":1,"kind":"pouw.reject","submission_id":"{}","miner_address":"{}","oracle_id":"{}","work_type":"{}","reason":"{}","validated_at":{}}}"#,
+        rejected.id,
+        cast.accounts[rejected.miner].address,
+        judge.id,
+        rejected.work_type,
+        draft.dice.pick(&REASONS),
+        draft.spell_time(draft.time_s())
+    );
+    draft.act(Kind::RejectWork, From::Account(judge.account), &data);
+}
+
+/// An oracle is slashed.
+pub fn slash(draft: &mut Draft<'_>) {
+    let registered: Vec<_> = draft.cast.oracles.iter().filter(|oracle| oracle.registers).collect();
+    let id = &draft.dice.pick(&registered).id;
+    let amount = 1 + draft.dice.below(1_000_000);
+    let spelled = draft.spell(amount);
+    let data = format!(
+        r#"{{"v":1,"kind":"oracle.slash","oracle_id":"{id}","amount":{spelled},"reason":"signed two results for one task"}}"#
+    );
+    draft.act(Kind::SlashOracle, From::Origin, &data);
+}
