@@ -1,0 +1,86 @@
+//! Which transactions were there? One row per `chain.transaction_applied`, only ever appended: a row stands unless a
+//! retraction covers its position.
+
+use schema::event::{Event, Position, Verdict};
+use schema::pgcopy::CopyRows;
+use schema::store::{LoggedUnit, StoreError};
+use sqlx::PgConnection;
+
+use super::findings::Findings;
+use super::{Broken, Moment, Projection, Retraction, World};
+
+const COPY: &str = "copy transactions (source_id, position, tx_id, block_height, block_hash, block_time, tx_index, sender, recipient, amount, fee, nonce, tx_type, status, verdict) from stdin (format binary)";
+
+/// See the module.
+#[derive(Debug)]
+pub struct Transactions {
+    rows: CopyRows,
+    last: Option<Position>,
+}
+
+impl Default for Transactions {
+    fn default() -> Self {
+        Self { rows: CopyRows::new(15), last: None }
+    }
+}
+
+impl Projection for Transactions {
+    const NAME: &'static str = "transactions";
+    const VERSION: i32 = 1;
+    const DEPENDS_ON: &'static [&'static str] = &[];
+    type Reads<'a> = ();
+
+    async fn load(&mut self, _: &mut PgConnection, _: &[LoggedUnit], _: &World) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn fold(&mut self, moment: &Moment<'_>, (): (), _: &mut Findings) {
+        let event = moment.event;
+        let Event::TransactionApplied(tx) = &event.event else { return };
+        let (Some(height), Some(hash), Some(tx_id)) = (event.height, &event.block_hash, &event.tx_id) else { return };
+        let canonical = |spelled: &str| {
+            let address = moment.world.address(event.source_id, spelled);
+            address.map_or_else(|_| spelled.to_owned(), |address| address.as_str().to_owned())
+        };
+        let recipient = tx.outputs.first().map(|output| output.recipient.as_str()).or(tx.recipient.as_deref());
+        let tx_index = event.tx_index.and_then(|index| i32::try_from(index).ok()).unwrap_or(i32::MAX);
+        self.rows
+            .row()
+            .int4(event.source_id.0)
+            .int8(event.position.0)
+            .text(tx_id.as_str())
+            .int8(height.to_db())
+            .bytes(hash.as_bytes())
+            .time(event.occurred_at)
+            .int4(tx_index)
+            .text(&canonical(&tx.sender))
+            .text_opt(recipient.map(canonical).as_deref())
+            .numeric(i128::from(tx.amount.get().get()))
+            .numeric(i128::from(tx.fee.get().get()))
+            .numeric_opt(tx.nonce.as_ref().map(|nonce| i128::from(nonce.get().get())))
+            .text(&tx.tx_type)
+            .text_opt(tx.status.as_deref())
+            .int2_opt(event.verdict.map(Verdict::code));
+        self.last = Some(moment.unit.end_position);
+    }
+
+    fn close(&mut self, _: &LoggedUnit, _: &World) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    async fn write(&mut self, db: &mut PgConnection, _: Position) -> Result<Option<Position>, StoreError> {
+        let rows = std::mem::take(self);
+        if !rows.rows.is_empty() {
+            rows.rows.send(db, COPY).await?;
+        }
+        Ok(rows.last)
+    }
+
+    async fn retract(&mut self, _: &mut PgConnection, _: Retraction, _: &World) -> Result<bool, StoreError> {
+        Ok(true)
+    }
+
+    fn forget(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,324 @@
+//! Whose wallet is it? Level one keeps every claim with its verdict; level two chooses the one owner of each wallet by
+//! rule over the whole set of claims, removed ones included (MEANING §4).
+
+use std::collections::BTreeSet;
+
+use schema::chain::IdentityId;
+use schema::event::{Event, Position, Verdict, WalletLinked, WalletUnlinked};
+use schema::store::{LoggedUnit, StoreError};
+use schema::versioned::{Rows, restore};
+use schema::versioned_table;
+use sqlx::PgConnection;
+
+use super::findings::Findings;
+use super::identities::Identities;
+use super::{Broken, Moment, Projection, Retraction, World};
+
+mod load;
+mod owner;
+
+/// Wallets that one identity may have linked at a time.
+const MAX_LINKS: usize = 32;
+
+versioned_table! {
+    /// Links that stand now, with the verdict on their proofs.
+    LinksTable = "wallet_links" {
+        key LinkKey { source_id: int4(i32), identity_id: bytes(Vec<u8>), address_id: int8(i64) }
+        value Link {
+            wallet_address: text(String),
+            link_type: text(String),
+            proof_alg: text(String),
+            proof_public_key: text(String),
+            proof_signature: text(String),
+            verdict: int2(i16),
+            verdict_reason: text_opt(Option<String>),
+            trusted: bool(bool),
+            created_at: time(chrono::DateTime<chrono::Utc>),
+            claim_position: int8(i64),
+        }
+    }
+}
+
+versioned_table! {
+    /// Every claim that ever stood, removed ones included.
+    ClaimsTable = "wallet_claims" {
+        key ClaimKey { address_id: int8(i64), source_id: int4(i32), claim_position: int8(i64) }
+        value Claim {
+            identity_id: bytes(Vec<u8>),
+            verdict: int2(i16),
+            trusted: bool(bool),
+            removed_position: int8_opt(Option<i64>),
+        }
+    }
+}
+
+versioned_table! {
+    /// The one owner of each wallet.
+    OwnersTable = "wallet_owners" {
+        key OwnerKey { address_id: int8(i64) }
+        value Owner { identity_id: bytes(Vec<u8>), source_id: int4(i32), claim_position: int8(i64) }
+    }
+}
+
+versioned_table! {
+    /// Claims that stand behind another identity's.
+    ContestedTable = "contested_wallets" {
+        key ContestedKey { event_position: int8(i64) }
+        value Contested {
+            event_source_id: int4(i32),
+            address_id: int8(i64),
+            identity_id: bytes(Vec<u8>),
+            owner_identity_id: bytes(Vec<u8>),
+            detail: text(String),
+        }
+    }
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Wallets {
+    links: Rows<LinksTable>,
+    claims: Rows<ClaimsTable>,
+    owners: Rows<OwnersTable>,
+    contested: Rows<ContestedTable>,
+}
+
+impl Wallets {
+    fn link(&mut self, moment: &Moment<'_>, linked: &WalletLinked, identities: &Identities, findings: &mut Findings) {
+        let source = moment.event.source_id;
+        let identity = linked.identity_id.get();
+        if !identities.allows(moment, identity, &linked.sender, findings) {
+            return;
+        }
+        let subject = Some(identity.to_string());
+        let Ok(address) = moment.world.address(source, &linked.wallet_address) else { return };
+        let Some(address_id) = moment.world.address_id(source, &address) else { return };
+        let key = LinkKey { source_id: source.0, identity_id: identity.as_bytes().to_vec(), address_id };
+        let verdict = moment.event.verdict.unwrap_or(Verdict::Unverifiable);
+        let before = self.links.get(&key).cloned();
+        if let Some(before) = &before {
+            // Saying the same again is idempotent; a better proof replaces a worse one and counts from now on.
+            let better = verdict == Verdict::Verified && before.verdict != Verdict::Verified.code();
+            if !better {
+                return;
+            }
+            self.retire(address_id, source.0, before.claim_position, moment.event.position);
+        } else if self.count(&key) >= MAX_LINKS {
+            findings.report(moment, "too-many-links", subject, format!("the identity has {MAX_LINKS} linked wallets already"));
+            return;
+        }
+        let check = linked.checks.values().find(|check| check.verdict == verdict);
+        let link = Link {
+            wallet_address: address.as_str().to_owned(),
+            link_type: linked.link_type.clone(),
+            proof_alg: linked.proof.alg.clone(),
+            proof_public_key: linked.proof.public_key.to_lowercase(),
+            proof_signature: linked.proof.signature.to_lowercase(),
+            verdict: verdict.code(),
+            verdict_reason: check.and_then(|check| check.reason.clone()),
+            trusted: moment.facts().trusted,
+            created_at: moment.event.occurred_at,
+            claim_position: moment.event.position.0,
+        };
+        let claim = Claim {
+            identity_id: key.identity_id.clone(),
+            verdict: link.verdict,
+            trusted: link.trusted,
+            removed_position: None,
+        };
+        self.claims.set(ClaimKey { address_id, source_id: source.0, claim_position: link.claim_position }, claim);
+        self.links.set(key, link);
+    }
+
+    fn unlink(&mut self, moment: &Moment<'_>, unlinked: &WalletUnlinked, identities: &Identities, findings: &mut Findings) {
+        let source = moment.event.source_id;
+        let identity = unlinked.identity_id.get();
+        if !identities.allows(moment, identity, &unlinked.sender, findings) {
+            return;
+        }
+        let Ok(address) = moment.world.address(source, &unlinked.wallet_address) else { return };
+        let Some(address_id) = moment.world.address_id(source, &address) else { return };
+        let key = LinkKey { source_id: source.0, identity_id: identity.as_bytes().to_vec(), address_id };
+        match self.links.get(&key).map(|link| link.claim_position) {
+            Some(claim_position) => {
+                self.retire(address_id, source.0, claim_position, moment.event.position);
+                self.links.remove(key);
+            }
+            None => {
+                let subject = Some(identity.to_string());
+                findings.report(moment, "not-linked", subject, format!("{address} is not linked to the identity"));
+            }
+        }
+    }
+
+    fn retire(&mut self, address_id: i64, source_id: i32, claim_position: i64, at: Position) {
+        let key = ClaimKey { address_id, source_id, claim_position };
+        if let Some(mut claim) = self.claims.get(&key).cloned() {
+            claim.removed_position = Some(at.0);
+            self.claims.set(key, claim);
+        }
+    }
+
+    fn count(&self, key: &LinkKey) -> usize {
+        let first = LinkKey { address_id: i64::MIN, ..key.clone() };
+        let last = LinkKey { address_id: i64::MAX, ..key.clone() };
+        self.links.range(first..=last).count()
+    }
+
+    /// Level two: the owner of a wallet and the claims that stand behind the owner's, from all sources' claims.
+    fn choose(&mut self, address_id: i64) {
+        let first = ClaimKey { address_id, source_id: i32::MIN, claim_position: i64::MIN };
+        let last = ClaimKey { address_id, source_id: i32::MAX, claim_position: i64::MAX };
+        let claims: Vec<(ClaimKey, Claim)> =
+            self.claims.range(first..=last).map(|(key, claim)| (key.clone(), claim.clone())).collect();
+        let outcome = owner::of(&claims);
+        match outcome.owner {
+            Some(owner) => self.owners.set(OwnerKey { address_id }, owner),
+            None => self.owners.remove(OwnerKey { address_id }),
+        }
+        for (key, _) in &claims {
+            let contested = ContestedKey { event_position: key.claim_position };
+            match outcome.contested.get(&key.claim_position) {
+                Some(row) => self.contested.set(contested, row.clone()),
+                None => self.contested.remove(contested),
+            }
+        }
+    }
+
+    fn choose_all(&mut self, addresses: &BTreeSet<i64>) {
+        for &address_id in addresses {
+            self.choose(address_id);
+        }
+    }
+}
+
+/// Identity and wallet that a link or unlink is about, and whether it is a link.
+fn named(event: &Event) -> Option<(&IdentityId, &str, bool)> {
+    if let Event::WalletLinked(body) = event {
+        Some((body.identity_id.get(), &body.wallet_address, true))
+    } else if let Event::WalletUnlinked(body) = event {
+        Some((body.identity_id.get(), &body.wallet_address, false))
+    } else {
+        None
+    }
+}
+
+impl Projection for Wallets {
+    const NAME: &'static str = "wallets";
+    const VERSION: i32 = 1;
+    const DEPENDS_ON: &'static [&'static str] = &["identities"];
+    type Reads<'a> = &'a Identities;
+
+    async fn load(&mut self, db: &mut PgConnection, batch: &[LoggedUnit], world: &World) -> Result<(), StoreError> {
+        let mut wanted = load::Wanted::default();
+        for event in batch.iter().flat_map(|unit| &unit.events) {
+            let Some((identity, spelled, links)) = named(&event.event) else { continue };
+            let Ok(address) = world.address(event.source_id, spelled) else { continue };
+            let Some(address_id) = world.address_id(event.source_id, &address) else { continue };
+            let identity_id = identity.as_bytes().to_vec();
+            wanted.links.insert(LinkKey { source_id: event.source_id.0, identity_id, address_id });
+            if links {
+                wanted.claims.insert(ClaimKey { address_id, source_id: event.source_id.0, claim_position: event.position.0 });
+            }
+        }
+        load::all(self, db, wanted).await
+    }
+
+    fn fold(&mut self, moment: &Moment<'_>, identities: &Identities, findings: &mut Findings) {
+        match &moment.event.event {
+            Event::WalletLinked(linked) => self.link(moment, linked, identities, findings),
+            Event::WalletUnlinked(unlinked) => self.unlink(moment, unlinked, identities, findings),
+            Event::BlockApplied(_)
+            | Event::TransactionApplied(_)
+            | Event::Retracted(_)
+            | Event::Finalized(_)
+            | Event::Allocated(_)
+            | Event::Minted(_)
+            | Event::AccountReported(_)
+            | Event::IdentityRegistered(_)
+            | Event::IdentityUpdated(_)
+            | Event::KeyRotated(_)
+            | Event::Followed(_)
+            | Event::Unfollowed(_)
+            | Event::Staked(_)
+            | Event::Unstaked(_)
+            | Event::Proposed(_)
+            | Event::Voted(_)
+            | Event::ProposalFinalized(_)
+            | Event::ProposalExecuted(_)
+            | Event::ProposalCancelled(_)
+            | Event::Delegated(_)
+            | Event::Undelegated(_)
+            | Event::WorkSubmitted(_)
+            | Event::WorkRejected(_)
+            | Event::OracleRegistered(_)
+            | Event::OracleReported(_)
+            | Event::OracleSlashed(_)
+            | Event::SourceStarted(_)
+            | Event::SourceSkipped(_)
+            | Event::Unrecognized(_) => {}
+        }
+    }
+
+    fn close(&mut self, unit: &LoggedUnit, _: &World) -> Result<(), Broken> {
+        let changed: BTreeSet<i64> = self.claims.changes().map(|(key, _, _)| key.address_id).collect();
+        self.choose_all(&changed);
+        self.links.close(unit.end_position);
+        self.claims.close(unit.end_position);
+        self.owners.close(unit.end_position);
+        self.contested.close(unit.end_position);
+        Ok(())
+    }
+
+    async fn write(&mut self, db: &mut PgConnection, before: Position) -> Result<Option<Position>, StoreError> {
+        let last = self.links.last_change().max(self.owners.last_change()).max(self.contested.last_change());
+        self.links.write(db, before).await?;
+        self.claims.write(db, before).await?;
+        self.owners.write(db, before).await?;
+        self.contested.write(db, before).await?;
+        Ok(last)
+    }
+
+    async fn retract(&mut self, db: &mut PgConnection, retraction: Retraction, _: &World) -> Result<bool, StoreError> {
+        self.forget();
+        let Retraction { source_id, first, at } = retraction;
+        restore(db, "wallet_links", source_id, first, at).await?;
+        if restore(db, "wallet_claims", source_id, first, at).await? == 0 {
+            return Ok(false);
+        }
+        let rows = sqlx::query!(
+            r#"select address_id, source_id, claim_position from wallet_claims_versions where from_position = $1"#,
+            at.0
+        )
+        .fetch_all(&mut *db)
+        .await?;
+        let mut wanted = load::Wanted::default();
+        for row in rows {
+            let key = ClaimKey { address_id: row.address_id, source_id: row.source_id, claim_position: row.claim_position };
+            wanted.claims.insert(key);
+        }
+        let touched: BTreeSet<i64> = wanted.claims.iter().map(|key| key.address_id).collect();
+        let gone: Vec<i64> = wanted.claims.iter().map(|key| key.claim_position).collect();
+        load::all(self, db, wanted).await?;
+        self.choose_all(&touched);
+        for event_position in gone {
+            // A claim that the retraction took away altogether can no longer be contested.
+            let stands = self.claims.range(..).any(|(key, _)| key.claim_position == event_position);
+            if !stands {
+                self.contested.remove(ContestedKey { event_position });
+            }
+        }
+        self.owners.close(at);
+        self.contested.close(at);
+        self.owners.write(db, Position(at.0 - 1)).await?;
+        self.contested.write(db, Position(at.0 - 1)).await?;
+        Ok(true)
+    }
+
+    fn forget(&mut self) {
+        self.links.forget();
+        self.claims.forget();
+        self.owners.forget();
+        self.contested.forget();
+    }
+}

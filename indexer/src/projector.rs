@@ -1,0 +1,362 @@
+//! The engine that turns the log into views: read, fold in memory, write versions, move the watermark, all in one
+//! database transaction per batch, fenced against a second projector.
+//!
+//! It must not know what any view means.
+
+use std::collections::BTreeSet;
+
+use schema::event::{Event, Position, Verdict};
+use schema::store::{self, LoggedUnit, StoreError, SubjectKey, load_facts};
+use sqlx::{Connection, PgConnection};
+
+use crate::projections::{Broken, Live, Moment, Projections, REGISTER, Retraction, World, addresses_of};
+
+pub mod rebuild;
+
+/// Events folded in one database transaction unless the settings say otherwise.
+pub const BATCH_EVENTS: i64 = 10_000;
+
+/// Why the views could not be moved on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectorError {
+    /// The log could not be read or the views not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another projector has moved the watermark; this one must stop.
+    #[error("another projector has moved the views away from position {0}")]
+    Fenced(Position),
+    /// The rows were written by another version of the code.
+    #[error("view {view} was written by version {stored} of its projection and this program has version {ours}: run `chert rebuild`")]
+    OtherVersion {
+        /// The view.
+        view: String,
+        /// Version that wrote the rows.
+        stored: i32,
+        /// Version of this program.
+        ours: i32,
+    },
+    /// The views say that they saw a log that is not this one.
+    #[error("the views are at position {0} of a log with another history; run `chert rebuild`")]
+    OtherLog(Position),
+}
+
+impl From<sqlx::Error> for ProjectorError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// What one step came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The watermark now.
+    pub position: Position,
+    /// Events folded in this step; 0 when the views have caught up.
+    pub events: usize,
+    /// Views set aside in this step, with the reason.
+    pub set_aside: Vec<Broken>,
+}
+
+/// Names of the live projections.
+#[derive(Debug, Clone, Default)]
+struct LiveSet(BTreeSet<&'static str>);
+
+impl Live for LiveSet {
+    fn is_live(&self, name: &str) -> bool {
+        self.0.contains(name)
+    }
+}
+
+/// What became of a batch.
+enum Folded {
+    Done,
+    Broken(Broken),
+}
+
+/// The engine, with its connection and the rows it remembers.
+pub struct Projector {
+    db: PgConnection,
+    projections: Projections,
+    world: World,
+    live: LiveSet,
+    position: Position,
+    batch_events: i64,
+}
+
+impl Projector {
+    /// Opens the views that the connection's search path names.
+    pub async fn open(mut db: PgConnection, batch_events: i64) -> Result<Self, ProjectorError> {
+        let mut live = LiveSet::default();
+        let stored = sqlx::query!(r#"select view, version, state from view_state"#).fetch_all(&mut db).await?;
+        let watermark = sqlx::query!(r#"select position, chain_hash from watermark"#).fetch_one(&mut db).await?;
+        check_history(&mut db, watermark.position, &watermark.chain_hash).await?;
+        for registered in REGISTER {
+            match stored.iter().find(|row| row.view == registered.name) {
+                Some(row) if row.version != registered.version => {
+                    return Err(ProjectorError::OtherVersion {
+                        view: row.view.clone(),
+                        stored: row.version,
+                        ours: registered.version,
+                    });
+                }
+                Some(row) if row.state != "live" => {}
+                Some(_) => {
+                    live.0.insert(registered.name);
+                }
+                None if watermark.position > 0 => {
+                    return Err(ProjectorError::OtherVersion {
+                        view: registered.name.to_owned(),
+                        stored: 0,
+                        ours: registered.version,
+                    });
+                }
+                None => {
+                    insert_state(&mut db, registered.name, registered.version).await?;
+                    live.0.insert(registered.name);
+                }
+            }
+        }
+        Ok(Self {
+            db,
+            projections: Projections::default(),
+            world: World::default(),
+            live,
+            position: Position(watermark.position),
+            batch_events,
+        })
+    }
+
+    /// The watermark as this projector knows it.
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// The connection, for what a rebuild does around the fold.
+    pub(crate) fn db(&mut self) -> &mut PgConnection {
+        &mut self.db
+    }
+
+    /// Folds the next batch of whole units. After an error the projector must be opened again.
+    pub async fn step(&mut self) -> Result<Progress, ProjectorError> {
+        let units = store::read_units(&mut self.db, self.position, self.batch_events).await?;
+        let batch = next_batch(&units);
+        let mut set_aside = Vec::new();
+        let mut events = 0;
+        let mut rest = batch;
+        while !rest.is_empty() {
+            match self.fold_batch(rest).await? {
+                Folded::Done => {
+                    events += count(rest);
+                    break;
+                }
+                Folded::Broken(broken) => {
+                    self.projections.forget();
+                    // What came before the break is good and is published; only then is the view set aside.
+                    let good = rest.iter().take_while(|unit| unit.end_position < broken.position).count();
+                    let (before, after) = rest.split_at(good);
+                    if before.is_empty() {
+                        self.set_aside(&broken).await?;
+                        set_aside.push(broken);
+                    } else if matches!(self.fold_batch(before).await?, Folded::Done) {
+                        events += count(before);
+                    }
+                    rest = after;
+                }
+            }
+        }
+        Ok(Progress { position: self.position, events, set_aside })
+    }
+
+    /// Folds until the views have caught up with the log, or up to a position.
+    pub async fn catch_up(&mut self, until: Option<Position>) -> Result<Position, ProjectorError> {
+        loop {
+            let progress = self.step().await?;
+            let reached = until.is_some_and(|until| progress.position >= until);
+            if progress.events == 0 && progress.set_aside.is_empty() || reached {
+                return Ok(progress.position);
+            }
+        }
+    }
+
+    async fn fold_batch(&mut self, batch: &[LoggedUnit]) -> Result<Folded, ProjectorError> {
+        let Some(last) = batch.last() else { return Ok(Folded::Done) };
+        self.know(batch).await?;
+        let before = self.position;
+        let mut tx = self.db.begin().await?;
+        let fence = sqlx::query!(
+            r#"
+            update watermark
+            set position = $1,
+                chain_hash = $2,
+                moved_at = clock_timestamp()
+            where position = $3
+            "#,
+            last.end_position.0,
+            &last.chain_hash[..],
+            before.0
+        )
+        .execute(&mut *tx)
+        .await?;
+        if fence.rows_affected() == 0 {
+            return Err(ProjectorError::Fenced(before));
+        }
+        let changed = match batch {
+            [unit] if unit.retraction().is_some() => {
+                let retraction = retraction_of(unit)?;
+                self.projections.retract(&mut tx, retraction, &self.world, &self.live).await?
+            }
+            units => {
+                self.projections.load(&mut tx, units, &self.world, &self.live).await?;
+                for unit in units {
+                    fold_unit(&mut self.projections, unit, &self.world, &self.live);
+                    if let Err(broken) = self.projections.close(unit, &self.world, &self.live) {
+                        tx.rollback().await?;
+                        return Ok(Folded::Broken(broken));
+                    }
+                }
+                self.projections.write(&mut tx, before, &self.live).await?
+            }
+        };
+        publish_states(&mut tx, batch, last.end_position, &changed).await?;
+        tx.commit().await?;
+        self.position = last.end_position;
+        Ok(Folded::Done)
+    }
+
+    /// Makes known which sources and subjects the batch speaks of.
+    async fn know(&mut self, batch: &[LoggedUnit]) -> Result<(), ProjectorError> {
+        if batch.iter().any(|unit| !self.world.sources.contains_key(&unit.source_id)) {
+            // A claim of the new source may already be known to be absent only for the old ones.
+            self.projections.forget();
+            self.world.sources =
+                load_facts(&mut self.db).await?.into_iter().map(|facts| (facts.source_id, facts)).collect();
+        }
+        let mut wanted = BTreeSet::new();
+        for event in batch.iter().flat_map(|unit| &unit.events) {
+            let Some(facts) = self.world.sources.get(&event.source_id) else {
+                let why = format!("source {} is not in log.sources", event.source_id.0);
+                return Err(StoreError::Damaged { position: event.position.0, why }.into());
+            };
+            wanted.extend(addresses_of(event, facts).iter().map(|address| SubjectKey::address(event.source_id, address)));
+        }
+        self.world.numbers.resolve(&mut self.db, &wanted).await?;
+        Ok(())
+    }
+
+    async fn set_aside(&mut self, broken: &Broken) -> Result<(), ProjectorError> {
+        let mut aside = BTreeSet::from([broken.view]);
+        for registered in REGISTER {
+            if registered.depends_on.iter().any(|name| aside.contains(name)) {
+                aside.insert(registered.name);
+            }
+        }
+        tracing::error!(view = broken.view, position = broken.position.0, why = broken.why, set_aside = ?aside, "a view is broken and has been set aside");
+        let names: Vec<String> = aside.iter().map(|name| (*name).to_owned()).collect();
+        sqlx::query!(
+            r#"update view_state set state = 'set_aside', error = $2 where view = any($1)"#,
+            &names,
+            broken.to_string()
+        )
+        .execute(&mut self.db)
+        .await?;
+        self.live.0.retain(|name| !aside.contains(name));
+        Ok(())
+    }
+}
+
+/// The units that one database transaction folds: a retraction alone, or everything before the next one.
+fn next_batch(units: &[LoggedUnit]) -> &[LoggedUnit] {
+    let until = match units {
+        [first, ..] if first.retraction().is_some() => 1,
+        units => units.iter().position(|unit| unit.retraction().is_some()).unwrap_or(units.len()),
+    };
+    units.get(..until).unwrap_or_default()
+}
+
+fn count(units: &[LoggedUnit]) -> usize {
+    units.iter().map(|unit| unit.events.len()).sum()
+}
+
+fn fold_unit(projections: &mut Projections, unit: &LoggedUnit, world: &World, live: &LiveSet) {
+    let mut refuted_tx = None;
+    for event in &unit.events {
+        if let Event::TransactionApplied(_) = &event.event {
+            refuted_tx = event.tx_id.as_ref().filter(|_| event.verdict == Some(Verdict::Refuted));
+        }
+        let sender_refuted = refuted_tx.is_some() && event.tx_id.as_ref() == refuted_tx;
+        projections.fold(&Moment { event, unit, world, sender_refuted }, live);
+    }
+}
+
+fn retraction_of(unit: &LoggedUnit) -> Result<Retraction, StoreError> {
+    let retracted = unit.retraction().ok_or_else(|| StoreError::Damaged {
+        position: unit.end_position.0,
+        why: "a retraction was expected".to_owned(),
+    })?;
+    Ok(Retraction {
+        source_id: unit.source_id,
+        first: Position(retracted.first_position.get().to_db()),
+        at: unit.end_position,
+    })
+}
+
+async fn publish_states(
+    db: &mut PgConnection,
+    batch: &[LoggedUnit],
+    position: Position,
+    changed: &[(&'static str, Option<Position>)],
+) -> Result<(), StoreError> {
+    let hash_at = |wanted: Position| {
+        batch.iter().find(|unit| unit.end_position == wanted).map(|unit| unit.chain_hash.to_vec())
+    };
+    let names: Vec<String> = changed.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let positions: Vec<Option<i64>> = changed.iter().map(|(_, at)| at.map(|at| at.0)).collect();
+    let hashes: Vec<Option<Vec<u8>>> = changed.iter().map(|(_, at)| at.and_then(hash_at)).collect();
+    sqlx::query!(
+        r#"
+        update view_state v
+        set position = $1,
+            changed_position = coalesce(c.changed_position, v.changed_position),
+            changed_hash = coalesce(c.changed_hash, v.changed_hash)
+        from unnest($2::text[], $3::bigint[], $4::bytea[]) as c (view, changed_position, changed_hash)
+        where v.view = c.view
+        "#,
+        position.0,
+        &names,
+        positions.as_slice() as &[Option<i64>],
+        hashes.as_slice() as &[Option<Vec<u8>>]
+    )
+    .execute(&mut *db)
+    .await?;
+    sqlx::query!(r#"select pg_notify('chert_views', $1)"#, position.to_string()).fetch_one(db).await?;
+    Ok(())
+}
+
+async fn insert_state(db: &mut PgConnection, view: &str, version: i32) -> sqlx::Result<()> {
+    sqlx::query!(
+        r#"
+        insert into view_state (view, version, position, changed_position, changed_hash, state)
+        select $1, $2, w.position, w.position, w.chain_hash, 'live'
+        from watermark w
+        "#,
+        view,
+        version
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// After a fail-over the log may have another history behind the same position: then the views are of no use.
+async fn check_history(db: &mut PgConnection, position: i64, chain_hash: &[u8]) -> Result<(), ProjectorError> {
+    if position == 0 {
+        return Ok(());
+    }
+    let unit = sqlx::query!(r#"select chain_hash from log.log_units where end_position = $1"#, position)
+        .fetch_optional(db)
+        .await?;
+    match unit {
+        Some(unit) if unit.chain_hash == chain_hash => Ok(()),
+        Some(_) | None => Err(ProjectorError::OtherLog(Position(position))),
+    }
+}

@@ -1,0 +1,204 @@
+//! A whole indexer on a real database: a scripted chain, a follower, a projector, and looks at the rows.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use config::postgres::Role;
+use config::postgres::testing::{TestDatabase, test_database};
+use indexer::checksum::{ViewRows, view_rows};
+use indexer::ingest::{FollowOptions, Follower, Log, Round};
+use indexer::projector::Projector;
+use indexer::source::scripted::{Script, ScriptedSource};
+use schema::chain::Height;
+use schema::db::{Session, migrate};
+use schema::event::Position;
+use schema::source::{SourceFacts, SourceKind};
+use schema::store::Declared;
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
+
+/// A migrated database of its own, dropped at the end of the test.
+pub async fn database() -> TestDatabase {
+    let key = schema::db::MIGRATOR.iter().fold(String::from("chert"), |key, migration| {
+        format!("{key}{}", migration.checksum.iter().take(2).map(|byte| format!("{byte:02x}")).collect::<String>())
+    });
+    let database =
+        test_database(&key, async |urls| migrate(&urls.owner, Role::Indexer.name(), Role::Reader.name()).await).await;
+    // What a role may do with a database is not copied from the template.
+    let mut owner = PgConnection::connect(&database.url(Role::Owner)).await.expect("the owner connects");
+    sqlx::query!(r#"select log.grant_roles($1, $2)"#, Role::Indexer.name(), Role::Reader.name())
+        .fetch_one(&mut owner)
+        .await
+        .expect("granted");
+    database
+}
+
+pub async fn connect(database: &TestDatabase) -> PgConnection {
+    Session::indexer().connect(&database.url(Role::Indexer)).await.expect("the test database answers")
+}
+
+/// A log with scripted sources, and what follows and folds them.
+pub struct World {
+    pub database: TestDatabase,
+    pub log: Arc<Log>,
+    pub projector: Projector,
+    pub finality_depth: u32,
+    followers: BTreeMap<String, (ScriptedSource, Follower<ScriptedSource>, SourceFacts)>,
+}
+
+impl World {
+    pub async fn new() -> Self {
+        let database = database().await;
+        let log = Arc::new(Log::new(database.url(Role::Indexer), "test"));
+        let projector = Projector::open(connect(&database).await, 1000).await.expect("the views open");
+        Self { database, log, projector, finality_depth: 100, followers: BTreeMap::new() }
+    }
+
+    /// Follows a script under a name.
+    pub async fn add(&mut self, name: &str, script: &str) -> ScriptedSource {
+        let source = ScriptedSource::new(Script::parse(script).expect("a script"));
+        self.add_source(name, source.clone()).await;
+        source
+    }
+
+    pub async fn add_source(&mut self, name: &str, source: ScriptedSource) {
+        let declared = Declared {
+            name: name.to_owned(),
+            kind: SourceKind::Scripted,
+            chain_id: None,
+            trusted: true,
+            off_block_state: false,
+            start_height: Height::GENESIS,
+            symbol: String::new(),
+            decimals: 0,
+            required: true,
+        };
+        let facts = self.log.declare(&declared).await.expect("declared");
+        let options = FollowOptions {
+            poll_interval: Duration::from_millis(1),
+            finality_depth: self.finality_depth,
+            first_backoff: Duration::from_millis(1),
+            ..FollowOptions::default()
+        };
+        let follower = Follower::new(Arc::new(source.clone()), Arc::clone(&self.log), facts.clone(), options);
+        self.followers.insert(name.to_owned(), (source, follower, facts));
+    }
+
+    pub fn follower(&mut self, name: &str) -> &mut Follower<ScriptedSource> {
+        &mut self.followers.get_mut(name).expect("added").1
+    }
+
+    pub fn facts(&self, name: &str) -> &SourceFacts {
+        &self.followers.get(name).expect("added").2
+    }
+
+    /// Follows until nothing is new.
+    pub async fn follow(&mut self, name: &str) {
+        let follower = self.follower(name);
+        for _ in 0..1000 {
+            match follower.round().await {
+                Ok(Round::Moved) => {}
+                Ok(Round::Quiet | Round::Paused) => return,
+                Err(error) => panic!("following {name}: {error}"),
+            }
+        }
+        panic!("following {name} does not come to rest");
+    }
+
+    /// Plays a script step by step, so that every fork is seen.
+    pub async fn play(&mut self, name: &str, script: &str) {
+        let parsed = Script::parse(script).expect("a script");
+        let source = ScriptedSource::new(parsed.clone());
+        self.add_source(name, source.clone()).await;
+        for steps in 1..=parsed.steps().len() {
+            source.play_to(steps);
+            if !parsed.chain_after(steps).is_empty() {
+                self.follow(name).await;
+            }
+        }
+    }
+
+    pub async fn project(&mut self) -> Position {
+        self.projector.catch_up(None).await.expect("the projector catches up")
+    }
+
+    pub async fn rows(&self) -> Vec<ViewRows> {
+        view_rows(&mut connect(&self.database).await).await.expect("the views can be read")
+    }
+
+    /// Balances by address, of one source.
+    pub async fn balances(&self, name: &str) -> BTreeMap<String, i64> {
+        let mut db = connect(&self.database).await;
+        let rows = sqlx::query!(
+            r#"
+            select b.address, b.balance::bigint as "balance!"
+            from balances b
+            join log.sources s using (source_id)
+            where s.name = $1
+            order by b.address
+            "#,
+            name
+        )
+        .fetch_all(&mut db)
+        .await
+        .expect("balances");
+        rows.into_iter().map(|row| (row.address, row.balance)).collect()
+    }
+
+    /// The newest versions at or before a position, of every versioned view, as text.
+    pub async fn as_of(&self, position: Position) -> BTreeMap<String, Vec<String>> {
+        let mut db = connect(&self.database).await;
+        let mut rows = BTreeMap::new();
+        for view in versioned_views(&mut db).await {
+            let columns = sqlx::query!(r#"select keys as "keys!", columns as "columns!" from log.view_columns($1)"#, view)
+                .fetch_one(&mut db)
+                .await
+                .expect("columns");
+            let query = format!(
+                "select row({columns})::text as line from (select distinct on ({keys}) * from {view}_versions where from_position <= {position} order by {keys}, from_position desc) v where present order by 1",
+                columns = columns.columns,
+                keys = columns.keys
+            );
+            rows.insert(view, texts(&mut db, &query).await);
+        }
+        rows
+    }
+
+    /// The current rows of every versioned view, as text.
+    pub async fn current(&self) -> BTreeMap<String, Vec<String>> {
+        let mut db = connect(&self.database).await;
+        let mut rows = BTreeMap::new();
+        for view in versioned_views(&mut db).await {
+            let columns = sqlx::query!(r#"select columns as "columns!" from log.view_columns($1)"#, view)
+                .fetch_one(&mut db)
+                .await
+                .expect("columns");
+            let query = format!("select row({})::text as line from {view} order by 1", columns.columns);
+            rows.insert(view, texts(&mut db, &query).await);
+        }
+        rows
+    }
+}
+
+async fn versioned_views(db: &mut PgConnection) -> Vec<String> {
+    let query = "select replace(tablename, '_versions', '') as line from pg_tables where schemaname = 'views' and tablename like '%\\_versions' order by 1";
+    texts(db, query).await
+}
+
+pub async fn texts(db: &mut PgConnection, query: &str) -> Vec<String> {
+    use sqlx::Executor;
+    let rows = db.fetch_all(sqlx::raw_sql(AssertSqlSafe(query.to_owned()))).await.expect(query);
+    rows.into_iter().map(|row| row.get::<String, _>(0)).collect()
+}
+
+/// Fails with the first differing line of the first differing view.
+pub fn assert_same(actual: &[ViewRows], expected: &[ViewRows], what: &str) {
+    for (actual, expected) in actual.iter().zip(expected) {
+        assert_eq!(actual.view, expected.view);
+        if actual.lines != expected.lines {
+            let extra: Vec<_> = actual.lines.iter().filter(|line| !expected.lines.contains(line)).collect();
+            let missing: Vec<_> = expected.lines.iter().filter(|line| !actual.lines.contains(line)).collect();
+            panic!("{what}: {} differs\n  unexpected: {extra:#?}\n  missing: {missing:#?}", actual.view);
+        }
+    }
+}
