@@ -7,5 +7,6 @@ pub mod decode;
 pub mod ingest;
 pub mod projections;
 pub mod projector;
+pub mod run;
 pub mod source;
 pub mod verify;

@@ -6,10 +6,12 @@ mod append;
 mod read;
 mod sources;
 mod subjects;
+mod verify;
 
 pub use append::{AppendError, Appended, Appender, Batch, Lease};
 pub use read::{LoggedUnit, StoreHead, read_head, read_units};
-pub use sources::{Cursor, Declared, SourceProgress, declare_source, load_facts, report_state};
+pub use sources::{Cursor, Declared, Order, SourceProgress, declare_source, load_facts, order_source, report_state};
+pub use verify::{LogCheck, verify_log};
 pub use subjects::{SubjectKey, SubjectNumbers};
 
 use crate::chain::Malformed;

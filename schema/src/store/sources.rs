@@ -224,3 +224,37 @@ pub async fn report_state(
     .await?;
     Ok(())
 }
+
+/// What an operator may tell a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Stop following for now.
+    Pause,
+    /// Follow again.
+    Resume,
+    /// Accept that blocks above this height were replaced although they were final.
+    AcceptFork(Height),
+}
+
+/// Passes an operator's order on to a source; false when there is no source of that name.
+pub async fn order_source(db: &mut PgConnection, name: &str, order: Order) -> Result<bool, StoreError> {
+    let (paused, accepted) = match order {
+        Order::Pause => (Some(true), None),
+        Order::Resume => (Some(false), None),
+        Order::AcceptFork(height) => (None, Some(height.to_db())),
+    };
+    let done = sqlx::query!(
+        r#"
+        update log.source_state
+        set paused = coalesce($2, paused),
+            accepted_fork_height = coalesce($3, accepted_fork_height)
+        where source_id = (select source_id from log.sources where name = $1)
+        "#,
+        name,
+        paused,
+        accepted
+    )
+    .execute(db)
+    .await?;
+    Ok(done.rows_affected() > 0)
+}

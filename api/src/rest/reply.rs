@@ -1,0 +1,280 @@
+//! From a question to a response: the position it is asked at, the waiting, the answer, and the headers that say how
+//! fresh it is (DESIGN §8).
+
+mod at;
+mod etag;
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::error::{Problem, ProblemKind};
+use crate::freshness::{Freshness, Head, Source};
+use crate::page::{Cursor, Rows};
+use crate::rest::ask::{Ask, PreferenceApplied};
+use crate::server::AppState;
+use crate::view::{Answered, At, Encoded, Keep, Query, Unanswered};
+
+pub use at::height_problem;
+
+/// Position that the answer is true at.
+pub const POSITION: HeaderName = HeaderName::from_static("x-position");
+/// First eight bytes of the running hash there, hex.
+pub const CHAIN_HASH: HeaderName = HeaderName::from_static("x-chain-hash");
+/// Height of the chain's newest standing block there.
+pub const INDEXED_HEIGHT: HeaderName = HeaderName::from_static("x-indexed-height");
+/// Hash of that block, hex.
+pub const INDEXED_BLOCK: HeaderName = HeaderName::from_static("x-indexed-block");
+/// Highest finalized height there.
+pub const FINALIZED_HEIGHT: HeaderName = HeaderName::from_static("x-finalized-height");
+/// Seconds that the answer is behind the chain's node.
+pub const LAG_SECONDS: HeaderName = HeaderName::from_static("x-lag-seconds");
+
+/// What it means that nothing was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// There is no such thing up to the position asked about; the noun names it.
+    Noun(&'static str),
+    /// No block stands at the height: above the head that may be a matter of time.
+    Height(i64),
+    /// No event is at the position: above the watermark that may be a matter of time.
+    Position(i64),
+}
+
+/// Answers with one object.
+pub async fn reply<Q: Query>(state: &AppState, query: Q, ask: &Ask) -> Result<Response, Problem> {
+    let encode = |answer: &Q::Answer| Ok(Encoded { json: serde_json::to_vec(answer)?, ..Encoded::default() });
+    let given = give(state, &query, ask, encode).await?;
+    given.respond::<Q>(state, ask, given.answered.kept.json.clone(), false)
+}
+
+/// Answers with one object, or says why there is none.
+pub async fn reply_found<T, Q>(state: &AppState, query: Q, ask: &Ask, missing: Missing) -> Result<Response, Problem>
+where
+    T: Serialize,
+    Q: Query<Answer = Option<T>>,
+{
+    let encode = |answer: &Option<T>| {
+        Ok(Encoded { json: serde_json::to_vec(answer)?, missing: answer.is_none(), ..Encoded::default() })
+    };
+    let given = give(state, &query, ask, encode).await?;
+    if given.answered.kept.missing {
+        return Err(given.missing(missing));
+    }
+    given.respond::<Q>(state, ask, given.answered.kept.json.clone(), false)
+}
+
+/// Answers with one page of a list.
+pub async fn reply_list<T, Q>(state: &AppState, query: Q, ask: &Ask) -> Result<Response, Problem>
+where
+    T: Serialize,
+    Q: Query<Answer = Rows<T>>,
+{
+    let encode = |rows: &Rows<T>| {
+        let json = serde_json::to_vec(&rows.items)?;
+        Ok(Encoded { json, next: rows.next.clone(), count: rows.count, missing: false })
+    };
+    let given = give(state, &query, ask, encode).await?;
+    let (body, has_next) = given.page(ask);
+    given.respond::<Q>(state, ask, body, has_next)
+}
+
+/// Answers with one page of what belongs to something, or says why that something is not there.
+pub async fn reply_list_found<T, Q>(state: &AppState, query: Q, ask: &Ask, missing: Missing) -> Result<Response, Problem>
+where
+    T: Serialize,
+    Q: Query<Answer = Option<Rows<T>>>,
+{
+    let encode = |rows: &Option<Rows<T>>| match rows {
+        Some(rows) => {
+            let json = serde_json::to_vec(&rows.items)?;
+            Ok(Encoded { json, next: rows.next.clone(), count: rows.count, missing: false })
+        }
+        None => Ok(Encoded { missing: true, ..Encoded::default() }),
+    };
+    let given = give(state, &query, ask, encode).await?;
+    if given.answered.kept.missing {
+        return Err(given.missing(missing));
+    }
+    let (body, has_next) = given.page(ask);
+    given.respond::<Q>(state, ask, body, has_next)
+}
+
+/// The freshness headers of an answer that was made without a query, true at the watermark.
+pub fn fresh_headers(state: &AppState, ask: &Ask, fresh: &Freshness) -> Result<HeaderMap, Problem> {
+    let chain = match fresh.sources.is_empty() {
+        true => None,
+        false => Some(ask.chain(state)?),
+    };
+    let head = chain.as_ref().and_then(|chain| chain.head.clone());
+    Ok(freshness_headers(state, fresh, fresh.position, &hex::encode(fresh.chain_hash), chain.as_deref(), head.as_ref()))
+}
+
+/// Waits until the watermark is where the request wants it; 503 without a database, 412 when the wait was in vain.
+pub async fn wait(state: &AppState, ask: &Ask) -> Result<Arc<Freshness>, Problem> {
+    at::wait(state, ask).await
+}
+
+/// An answer with what its headers and refusals need.
+struct Given {
+    fresh: Arc<Freshness>,
+    at: At,
+    answered: Answered,
+    chain: Option<Arc<Source>>,
+    head: Option<Head>,
+}
+
+async fn give<Q: Query>(
+    state: &AppState,
+    query: &Q,
+    ask: &Ask,
+    encode: fn(&Q::Answer) -> serde_json::Result<Encoded>,
+) -> Result<Given, Problem> {
+    // A wrong name is refused before anybody waits.
+    ask.named_chain(state)?;
+    let fresh = at::wait(state, ask).await?;
+    let at = at::resolve(state, &fresh, ask).await?;
+    etag::check_history(state, ask).await?;
+    let answered = state.view.ask(query, at, &fresh, encode).await?;
+    at::check_answer(&fresh, at, ask, &answered)?;
+    let chain = match fresh.sources.is_empty() {
+        true => None,
+        false => Some(ask.chain(state)?),
+    };
+    let head = match &chain {
+        Some(chain) => state.head(&fresh, chain, answered.position, answered.chain_hash).await?,
+        None => None,
+    };
+    let reached = head.as_ref().map(|head| head.height);
+    if at == At::Now && ask.min_height.is_some_and(|height| reached.is_none_or(|reached| reached < height)) {
+        return Err(at::not_reached(answered.position, head.as_ref()));
+    }
+    Ok(Given { fresh, at, answered, chain, head })
+}
+
+impl Given {
+    fn page(&self, ask: &Ask) -> (Bytes, bool) {
+        let kept = &self.answered.kept;
+        let mut body = Vec::with_capacity(kept.json.len() + 256);
+        body.extend_from_slice(b"{\"items\":");
+        body.extend_from_slice(&kept.json);
+        match &kept.next {
+            Some(key) => {
+                let (position, chain_hash) = (self.answered.position, self.answered.chain_hash);
+                let cursor = Cursor { position, chain_hash, key: key.clone(), question: ask.question };
+                body.extend_from_slice(b",\"next_cursor\":\"");
+                body.extend_from_slice(cursor.encode().as_bytes());
+                body.push(b'"');
+            }
+            None => body.extend_from_slice(b",\"next_cursor\":null"),
+        }
+        if let Some(count) = kept.count {
+            body.extend_from_slice(format!(",\"count\":{count}").as_bytes());
+        }
+        body.push(b'}');
+        (Bytes::from(body), kept.next.is_some())
+    }
+
+    fn missing(&self, missing: Missing) -> Problem {
+        let position = self.answered.position;
+        let height = self.head.as_ref().map(|head| head.height);
+        let problem = match (missing, &self.chain) {
+            (Missing::Noun(noun), _) => Problem::not_found(format!("no such {noun} up to position {position}")),
+            (Missing::Height(wanted), Some(chain)) if self.at == At::Now => height_problem(chain, wanted),
+            (Missing::Height(wanted), _) => {
+                Problem::not_found(format!("no block stands at height {wanted} as of position {position}"))
+            }
+            (Missing::Position(wanted), _) => at::position_problem(&self.fresh, wanted),
+        };
+        let mut searched = serde_json::Map::new();
+        searched.insert("position".to_owned(), position.into());
+        searched.insert("height".to_owned(), height.into());
+        problem.with("searched_through", searched).header(POSITION, HeaderValue::from(position))
+    }
+
+    fn respond<Q: Query>(
+        &self,
+        state: &AppState,
+        ask: &Ask,
+        body: Bytes,
+        has_next: bool,
+    ) -> Result<Response, Problem> {
+        let tag = etag::of(&self.answered, self.at, has_next);
+        etag::check_match(ask, &tag)?;
+        let hash = hex::encode(self.answered.chain_hash);
+        let (chain, head) = (self.chain.as_deref(), self.head.as_ref());
+        let mut headers = freshness_headers(state, &self.fresh, self.answered.position, &hash, chain, head);
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control(Q::KEEP)));
+        if let Ok(tag) = HeaderValue::from_str(&tag) {
+            headers.insert(header::ETAG, tag);
+        }
+        let known = ask.if_none_match.as_deref().is_some_and(|given| etag::matches_weakly(given, &tag));
+        if known {
+            return Ok((StatusCode::NOT_MODIFIED, headers, PreferenceApplied(&ask.ignored), ()).into_response());
+        }
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        Ok((headers, PreferenceApplied(&ask.ignored), Body::from(body)).into_response())
+    }
+
+    fn cache_control(&self, keep: Keep) -> &'static str {
+        let final_at = match self.at {
+            At::Now => false,
+            At::Position(position) => position.0 <= self.fresh.finalized_position(),
+        };
+        match keep {
+            Keep::HotList | Keep::Checked if final_at => "public, max-age=31536000, immutable",
+            Keep::HotList if self.at == At::Now => "public, max-age=1, stale-while-revalidate=9",
+            Keep::HotList | Keep::Checked | Keep::Visible => "no-cache",
+            Keep::Never => "no-store",
+        }
+    }
+}
+
+fn freshness_headers(
+    state: &AppState,
+    fresh: &Freshness,
+    position: i64,
+    chain_hash: &str,
+    chain: Option<&Source>,
+    head: Option<&Head>,
+) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(POSITION, HeaderValue::from(position));
+    let mut text = |name, value: String| {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    };
+    text(CHAIN_HASH, chain_hash.to_owned());
+    if let Some(head) = head {
+        text(INDEXED_HEIGHT, head.height.to_string());
+        text(INDEXED_BLOCK, hex::encode(&head.block_hash));
+        if let Some(height) = head.finalized_height {
+            text(FINALIZED_HEIGHT, height.to_string());
+        }
+    }
+    if let Some(lag) = chain.and_then(|chain| chain.lag_seconds(head, fresh.read_at, state.quiet_seconds())) {
+        text(LAG_SECONDS, lag.to_string());
+    }
+    headers
+}
+
+impl From<Unanswered> for Problem {
+    fn from(error: Unanswered) -> Self {
+        match error {
+            Unanswered::Away(cause) => {
+                tracing::warn!(%cause, "no database for a request");
+                Self::database_unavailable()
+            }
+            Unanswered::TooSlow => Self::new(
+                ProblemKind::TooSlow,
+                "the database needed too long for this question; ask for less, or again later",
+            ),
+            Unanswered::Broken(cause) => Self::internal(cause),
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! One file per noun: what clients see, and the one statement that reads it.
+//!
+//! Nothing here knows HTTP, caches or waiting: a query says which views it reads, and is run at a position.
+
+pub mod addresses;
+pub mod balances;
+pub mod blocks;
+pub mod changes;
+pub mod chains;
+pub mod checks;
+pub mod coverage;
+pub mod events;
+pub mod identities;
+pub mod provenance;
+pub mod search;
+pub mod status;
+pub mod transactions;
+pub mod wallets;

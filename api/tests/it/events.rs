@@ -1,0 +1,115 @@
+//! The log over HTTP: recomputable by a stranger, filtered, paged, and as of the past.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::fixture::{Server, block_hash};
+
+fn positions(list: &Value) -> Vec<i64> {
+    let items = list["items"].as_array().expect("items");
+    items.iter().map(|item| item["position"].as_i64().expect("a position")).collect()
+}
+
+/// The digest as `docs/log-format.md` describes it, from nothing but the JSON of the answer.
+fn digest_of(item: &str) -> String {
+    let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(item).expect("an object");
+    let text = |name: &str| match serde_json::from_str(fields[name].get()).expect("JSON") {
+        Value::Null => None,
+        Value::String(text) => Some(text),
+        other => Some(other.to_string()),
+    };
+    let mut hasher = Sha256::new();
+    hasher.update([0]);
+    let mut field = |bytes: Option<&[u8]>| match bytes {
+        Some(bytes) => {
+            hasher.update(u32::try_from(bytes.len()).expect("short").to_be_bytes());
+            hasher.update(bytes);
+        }
+        None => hasher.update([255; 4]),
+    };
+    for name in ["position", "source_id", "height", "block_hash", "tx_id", "tx_index", "event_index", "kind"] {
+        field(text(name).as_deref().map(str::as_bytes));
+    }
+    field(Some(fields["body"].get().as_bytes()));
+    for name in ["verdict", "occurred_at"] {
+        field(text(name).as_deref().map(str::as_bytes));
+    }
+    hex::encode(hasher.finalize())
+}
+
+#[tokio::test]
+async fn a_stranger_can_recompute_digests_and_the_running_hash() {
+    let server = Server::with_history().await;
+    let reply = server.expect("/v1/events?limit=100", 200).await;
+    let list: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&reply.text).expect("a list");
+    let items: Vec<Box<RawValue>> = serde_json::from_str(list["items"].get()).expect("items");
+    assert_eq!(items.len(), 19);
+    let mut running = [0_u8; 32].to_vec();
+    let mut unit = Sha256::new_with_prefix(&running);
+    for item in items {
+        let parsed: Value = serde_json::from_str(item.get()).expect("JSON");
+        assert_eq!(parsed["digest"], digest_of(item.get()), "{item}");
+        unit.update(hex::decode(parsed["digest"].as_str().expect("hex")).expect("hex"));
+        if parsed["position"] == parsed["unit"]["end_position"] {
+            running = unit.finalize().to_vec();
+            assert_eq!(parsed["unit"]["chain_hash"], hex::encode(&running));
+            unit = Sha256::new_with_prefix(&running);
+        }
+    }
+    assert_eq!(reply.header("x-chain-hash"), hex::encode(&running[..8]));
+}
+
+#[tokio::test]
+async fn events_are_filtered_by_kind_subject_and_source() {
+    let server = Server::with_history().await;
+    let list = server.expect("/v1/events?kind=chain.retracted", 200).await.json();
+    assert_eq!(positions(&list), [13]);
+    let list = server.expect("/v1/events?kind=chain.block_applied,chain.retracted&after=10&source=main", 200).await.json();
+    assert_eq!(positions(&list), [11, 13, 14, 16, 18]);
+    let list = server.expect("/v1/events?subject=address:alice", 200).await.json();
+    assert_eq!(positions(&list), [2, 4, 14]);
+    let list = server.expect("/v1/events?subject=address:alice&kind=chain.transaction_applied&at_position=12", 200).await;
+    assert_eq!(positions(&list.json()), [2, 4]);
+    let list = server.expect("/v1/events?subject=address:nobody", 200).await.json();
+    assert_eq!(positions(&list), Vec::<i64>::new());
+    assert_eq!(list["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn pages_are_pinned_to_the_position_of_the_first() {
+    let server = Server::with_history().await;
+    let mut uri = "/v1/events?limit=8".to_owned();
+    let mut seen = Vec::new();
+    loop {
+        let reply = server.expect(&uri, 200).await;
+        assert_eq!(reply.header("x-position"), "19");
+        let list = reply.json();
+        seen.extend(positions(&list));
+        match list["next_cursor"].as_str() {
+            Some(cursor) => uri = format!("/v1/events?limit=8&cursor={cursor}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, (1..=19).collect::<Vec<_>>());
+    let cursor = server.expect("/v1/events?limit=1", 200).await.json()["next_cursor"].as_str().expect("more").to_owned();
+    let foreign = server.expect(&format!("/v1/events?limit=1&kind=chain.retracted&cursor={cursor}"), 400).await;
+    assert_eq!(foreign.json()["parameter"], "cursor");
+}
+
+#[tokio::test]
+async fn what_stands_depends_on_the_position_asked_about() {
+    let server = Server::with_history().await;
+    let now = server.expect("/v1/events/9", 200).await.json();
+    assert_eq!(now["stands"], false);
+    assert_eq!(now["block_hash"], block_hash(0, 4));
+    assert_eq!(server.expect("/v1/events/9?at_position=12", 200).await.json()["stands"], true);
+    assert_eq!(server.expect("/v1/events/8", 200).await.json()["stands"], true);
+    assert_eq!(server.expect("/v1/events/14", 200).await.json()["stands"], true);
+    server.expect("/v1/events/14?at_position=12", 404).await;
+    let waiting = server.expect("/v1/events/20", 503).await.json();
+    assert_eq!((&waiting["type"], &waiting["position"]), (&"/problems/not-indexed-yet".into(), &19.into()));
+    assert_eq!(server.expect("/v1/events/22", 404).await.json()["log_position"], 21);
+}

@@ -1,0 +1,3 @@
+//! What holds for the whole crate, checked from outside.
+
+mod log_format;
