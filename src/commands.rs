@@ -27,7 +27,7 @@ pub enum Command {
     /// Everything on this machine: a private PostgreSQL, the synthetic network or your sources, the indexer, the API.
     Dev(dev::Dev),
     /// Follow the configured sources into the database.
-    Index(SettingsFile),
+    Index(Index),
     /// Serve the API.
     Serve(SettingsFile),
     /// Bring the database's schema up to date and grant the roles what they need.
@@ -58,6 +58,17 @@ pub struct SettingsFile {
     pub config: Option<PathBuf>,
 }
 
+/// Arguments of `chert index`.
+#[derive(Debug, Args)]
+pub struct Index {
+    #[command(flatten)]
+    settings: SettingsFile,
+    /// A name that only one process has at a time: after a crash the same name goes on at once, any other waits until the
+    /// lease has run out.
+    #[arg(long, value_name = "NAME")]
+    instance: Option<String>,
+}
+
 impl SettingsFile {
     /// The settings, or an error that names the key and the file.
     pub fn load(&self) -> anyhow::Result<Settings> {
@@ -70,7 +81,7 @@ impl Command {
     pub async fn run(self) -> anyhow::Result<()> {
         match self {
             Self::Dev(dev) => dev.run().await,
-            Self::Index(file) => roles::index(&file.load()?).await,
+            Self::Index(index) => roles::index(&index.settings.load()?, index.instance).await,
             Self::Serve(file) => roles::serve(&file.load()?).await,
             Self::Migrate(file) => roles::migrate(&file.load()?).await,
             Self::Status(status) => status.run().await,

@@ -120,7 +120,10 @@ impl Problem {
     /// 500: the cause goes to the log and nowhere else.
     pub fn internal(cause: impl Display) -> Self {
         tracing::error!(%cause, "a request met something broken");
-        Self::new(ProblemKind::Internal, "the server met an error of its own; its log has the details under this request's id")
+        Self::new(
+            ProblemKind::Internal,
+            "the server met an error of its own; its log has the details under this request's id",
+        )
     }
 
     /// 503: no database, no answer.

@@ -8,8 +8,8 @@ pub const DEFAULT_LIMIT: i64 = 50;
 pub const MAX_LIMIT: i64 = 100;
 /// The most rows that `offset` may skip.
 pub const MAX_OFFSET: i64 = 10_000;
-/// The longest value of one query parameter or path segment, in bytes.
-pub const MAX_TEXT_BYTES: usize = 4_096;
+/// The longest value of one query parameter or path segment, in bytes: a hundred identities' ids and their commas.
+pub const MAX_TEXT_BYTES: usize = 7_000;
 /// The longest request id that is taken over from the client, in bytes.
 pub const MAX_REQUEST_ID_BYTES: usize = 128;
 /// How long to wait for a free connection before the database counts as unavailable.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use utoipa::PartialSchema as _;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
@@ -10,7 +11,6 @@ use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
 use utoipa::openapi::{
     ComponentsBuilder, Header, InfoBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
-use utoipa::PartialSchema as _;
 
 use crate::error::{PROBLEM_JSON, ProblemKind, ProblemSchema};
 use crate::rest;
@@ -26,11 +26,8 @@ const DESCRIPTION: &str = "Read-only answers about the chains that this server i
 /// The whole document, as `/openapi.json` serves it.
 pub fn openapi() -> OpenApi {
     let mut openapi = rest::routes().into_openapi();
-    openapi.info = InfoBuilder::new()
-        .title("Chert API")
-        .version(env!("CARGO_PKG_VERSION"))
-        .description(Some(DESCRIPTION))
-        .build();
+    openapi.info =
+        InfoBuilder::new().title("Chert API").version(env!("CARGO_PKG_VERSION")).description(Some(DESCRIPTION)).build();
     openapi.servers = None;
     let mut components = openapi.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
     components.schemas.insert("Problem".to_owned(), ProblemSchema::schema());
@@ -145,9 +142,18 @@ fn shared_parameters() -> Vec<(bool, Parameter)> {
     };
     let text = |name: &str, description: &str| parameter(name, ParameterIn::Query, description, string());
     vec![
-        (false, text("chain", "Name of the source that heights and freshness headers are about; the first one when absent.")),
+        (
+            false,
+            text(
+                "chain",
+                "Name of the source that heights and freshness headers are about; the first one when absent.",
+            ),
+        ),
         (true, number("at_height", "Answer as of the block that stands at this height of `chain`.")),
-        (true, number("at_position", "Answer as of this position of the log; inside a unit, as of the unit before it.")),
+        (
+            true,
+            number("at_position", "Answer as of this position of the log; inside a unit, as of the unit before it."),
+        ),
         (false, number("min_height", "Wait up to 2 s until `chain` is indexed up to this height, then 412.")),
         (false, number("min_position", "Wait up to 2 s until the views have come to this position, then 412.")),
     ]

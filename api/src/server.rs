@@ -64,7 +64,9 @@ impl AppState {
             view: View::new(pool, options.cache_bytes, ttls),
             freshness,
             parameters: openapi::query_parameters(&openapi),
-            openapi_json: Bytes::from(serde_json::to_vec(&openapi).expect("the document holds only strings and numbers")),
+            openapi_json: Bytes::from(
+                serde_json::to_vec(&openapi).expect("the document holds only strings and numbers"),
+            ),
             metrics: metrics::install()?,
             heads: Cache::new(REMEMBERED_HEADS),
             options,

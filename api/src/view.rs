@@ -59,13 +59,7 @@ impl Stamp {
         changed_hash: &[u8],
         horizon: i64,
     ) -> Self {
-        Self {
-            position,
-            chain_hash: prefix(chain_hash),
-            changed_position,
-            changed_hash: prefix(changed_hash),
-            horizon,
-        }
+        Self { position, chain_hash: prefix(chain_hash), changed_position, changed_hash: prefix(changed_hash), horizon }
     }
 }
 

@@ -5,8 +5,8 @@
 pub mod addresses;
 pub mod balances;
 pub mod blocks;
-pub mod changes;
 pub mod chains;
+pub mod changes;
 pub mod checks;
 pub mod coverage;
 pub mod events;

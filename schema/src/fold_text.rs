@@ -23,7 +23,11 @@ pub fn search_form(name: &str) -> String {
         .map(bare_letter)
         .collect();
     // Control characters count as white space: NUL in particular has no place in a database text.
-    folded.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+    folded
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Joiners, direction marks, variation selectors and other characters that leave no trace on a screen, so that two names

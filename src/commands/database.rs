@@ -25,8 +25,6 @@ pub struct Target {
 
 /// URLs of one database, and what keeps it running.
 pub struct Database {
-    /// As the owner.
-    pub owner: String,
     /// As the indexer.
     pub indexer: String,
     /// As the reader.
@@ -42,7 +40,6 @@ impl Target {
             (None, Some(_)) => {
                 let settings = self.file.load()?;
                 Ok(Database {
-                    owner: settings.database.url.expose().to_owned(),
                     indexer: settings.database.indexer().expose().to_owned(),
                     reader: settings.database.reader().expose().to_owned(),
                     _server: None,
@@ -72,7 +69,6 @@ impl Database {
             .await
             .context("the private database's schema cannot be brought up to date")?;
         Ok(Self {
-            owner,
             indexer: server.url(Role::Indexer, NAME),
             reader: server.url(Role::Reader, NAME),
             _server: Some(server),

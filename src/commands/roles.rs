@@ -8,10 +8,11 @@ use indexer::run::IndexerOptions;
 use super::{listen, start_telemetry, stop_on_signal};
 
 /// Follows the configured sources.
-pub async fn index(settings: &Settings) -> anyhow::Result<()> {
+pub async fn index(settings: &Settings, instance: Option<String>) -> anyhow::Result<()> {
     let _telemetry = start_telemetry(settings, "chert-indexer")?;
     let stop = stop_on_signal()?;
-    let options = IndexerOptions::from_settings(settings, format!("chert index, process {}", std::process::id()));
+    let instance = instance.unwrap_or_else(|| format!("chert index, process {}", std::process::id()));
+    let options = IndexerOptions::from_settings(settings, instance);
     if options.sources.is_empty() {
         anyhow::bail!("no source is configured: add a [[source]] to the settings, or set chain.rpc_url");
     }

@@ -12,7 +12,8 @@ use tokio_util::sync::CancellationToken;
 async fn main() -> anyhow::Result<()> {
     let file = std::env::args_os().nth(1).map(PathBuf::from);
     let settings = Settings::load(file.as_deref()).context("the settings cannot be used")?;
-    let _telemetry = config::telemetry::init(&settings.telemetry, "chert-api-server").context("telemetry cannot start")?;
+    let _telemetry =
+        config::telemetry::init(&settings.telemetry, "chert-api-server").context("telemetry cannot start")?;
     let address = settings.server.http_address();
     let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
     tracing::info!(%address, "listening");

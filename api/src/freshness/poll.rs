@@ -238,7 +238,9 @@ async fn sources(db: &mut PgConnection, position: i64) -> sqlx::Result<Vec<Arc<S
 impl SourceRow {
     fn source(self) -> sqlx::Result<Source> {
         let Some(kind) = SourceKind::from_name(&self.kind) else {
-            return Err(sqlx::Error::Decode(format!("source {} is of the unknown kind {}", self.name, self.kind).into()));
+            return Err(sqlx::Error::Decode(
+                format!("source {} is of the unknown kind {}", self.name, self.kind).into(),
+            ));
         };
         let head = match (self.head_height, self.head_hash, self.head_time) {
             (Some(height), Some(block_hash), Some(block_time)) => {

@@ -104,7 +104,12 @@ impl FromRequestParts<Arc<AppState>> for Ask {
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
             .map_err(|_| Problem::new(ProblemKind::BadRequest, "the query of the URL cannot be read"))?;
-        Self::parse(parts.uri.path(), pairs.0, state.parameters(route), &parts.headers)
+        let ask = Self::parse(parts.uri.path(), pairs.0, state.parameters(route), &parts.headers)?;
+        // Refused here for every route alike; without a database nobody knows the names, and the answer is 503 anyway.
+        if state.fresh().database_up {
+            ask.named_chain(state)?;
+        }
+        Ok(ask)
     }
 }
 
@@ -138,7 +143,10 @@ impl Ask {
             return Err(Problem::bad("at_position", "cannot be given together with `at_height`"));
         }
         if ask.cursor.as_ref().is_some_and(|cursor| cursor.question != ask.question) {
-            return Err(Problem::bad("cursor", "belongs to another question: repeat the other parameters as they were"));
+            return Err(Problem::bad(
+                "cursor",
+                "belongs to another question: repeat the other parameters as they were",
+            ));
         }
         let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).map(str::to_owned);
         ask.if_none_match = text(header::IF_NONE_MATCH);
@@ -168,7 +176,9 @@ impl Ask {
 
     /// A parameter of any type that can be read from text.
     pub fn parsed<T: FromStr<Err: Display>>(&self, name: &str) -> Result<Option<T>, Problem> {
-        self.text(name).map(|text| text.parse().map_err(|why| Problem::bad(name, format!("is refused: {why}")))).transpose()
+        self.text(name)
+            .map(|text| text.parse().map_err(|why| Problem::bad(name, format!("is refused: {why}"))))
+            .transpose()
     }
 
     /// A parameter that is one of a few words.
@@ -256,10 +266,8 @@ fn accepted(
                 return Err(Problem::unknown(&name, nearest.map(String::as_str)));
             }
             ignored.push(name);
-        } else if values.contains_key(&name) {
+        } else if values.insert(name.clone(), value).is_some() {
             return Err(Problem::bad(name, "is given twice"));
-        } else {
-            values.insert(name, value);
         }
     }
     Ok((values, ignored))

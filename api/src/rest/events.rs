@@ -69,11 +69,7 @@ async fn list_events(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Res
     params(("position" = i64, Path, description = "Position in the log, from 1.", minimum = 1)),
     responses((status = 200, description = "The event.", body = EventItem))
 )]
-async fn get_event(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+async fn get_event(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let position = text.parse().ok().filter(|position: &i64| digits && *position >= 1);
     let position =
@@ -103,14 +99,16 @@ fn subject(state: &AppState, text: &str) -> Result<(Namespace, Vec<String>), Pro
     let known = "address, identity, proposal, oracle, submission";
     let (namespace, name) =
         text.split_once(':').ok_or_else(|| bad(format!("must be a namespace ({known}), a colon and a name")))?;
-    let namespace = Namespace::from_name(namespace)
-        .ok_or_else(|| bad(format!("has an unknown namespace; there are: {known}")))?;
+    let namespace =
+        Namespace::from_name(namespace).ok_or_else(|| bad(format!("has an unknown namespace; there are: {known}")))?;
     let mut names = match namespace {
         Namespace::Address => {
             let canonical = |source: &Arc<crate::freshness::Source>| source.kind.address_rule().canonical(name);
             let spelled = state.sources().iter().map(canonical).collect::<Result<Vec<_>, _>>();
             let mut names = vec![name.to_owned()];
-            names.extend(spelled.map_err(|why| bad(format!("is refused: {why}")))?.iter().map(|a| a.as_str().to_owned()));
+            names.extend(
+                spelled.map_err(|why| bad(format!("is refused: {why}")))?.iter().map(|a| a.as_str().to_owned()),
+            );
             names
         }
         Namespace::Identity => {

@@ -41,7 +41,8 @@ pub fn routes() -> OpenApiRouter<Arc<AppState>> {
 fn block_id(text: &str, chain: &Source) -> Result<(BlockId, Missing), Problem> {
     let is_height = text.bytes().all(|byte| byte.is_ascii_digit()) && text.len() != 64;
     if is_height {
-        let height: Height = text.parse().map_err(|why| Problem::bad("height_or_hash", format!("is refused: {why}")))?;
+        let height: Height =
+            text.parse().map_err(|why| Problem::bad("height_or_hash", format!("is refused: {why}")))?;
         let height = height.to_db();
         return Ok((BlockId::Height { source_id: chain.source_id, height }, Missing::Height(height)));
     }

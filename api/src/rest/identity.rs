@@ -50,6 +50,7 @@ fn identity_id(parameter: &str, text: &str) -> Result<IdentityId, Problem> {
     responses((status = 200, description = "The identities.", body = List<Option<Identity>>))
 )]
 pub async fn many(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Response, Problem> {
+    ask.named_chain(&state)?;
     let asked: Vec<&str> = ask.required("ids")?.split(',').collect();
     if asked.len() > MAX_IDS {
         return Err(Problem::bad("ids", format!("names {} identities; {MAX_IDS} is the most", asked.len())));
@@ -70,6 +71,7 @@ pub async fn many(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Respon
     responses((status = 200, description = "One page of names.", body = List<FoundName>))
 )]
 pub async fn search(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Response, Problem> {
+    ask.named_chain(&state)?;
     let text = ask.required("name")?;
     if text.chars().count() > MAX_NAME_CHARS {
         return Err(Problem::bad("name", format!("must be 1 to {MAX_NAME_CHARS} characters")));
@@ -112,11 +114,7 @@ pub async fn by_wallet(
     params(("identity_id" = String, Path, description = "64 hex digits, with or without 0x."), Explained),
     responses((status = 200, description = "The identity.", body = Identity))
 )]
-pub async fn one(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+pub async fn one(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let query = OneIdentity { identity_id: identity_id("identity_id", &text)?, explain: ask.explain };
     reply_found(&state, query, &ask, Missing::Noun("identity")).await
 }
@@ -131,11 +129,7 @@ pub async fn one(
     params(("identity_id" = String, Path, description = "64 hex digits, with or without 0x."), Paging),
     responses((status = 200, description = "One page of claims.", body = List<Wallet>))
 )]
-pub async fn wallets(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+pub async fn wallets(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let identity_id = identity_id("identity_id", &text)?;
     let query = WalletList { identity_id, after: ask.after_as()?, limit: ask.limit };
     reply_list_found(&state, query, &ask, Missing::Noun("identity")).await
@@ -152,12 +146,9 @@ pub async fn wallets(
     params(("identity_id" = String, Path, description = "64 hex digits, with or without 0x."), Paging),
     responses((status = 200, description = "One page of changes.", body = List<Change>))
 )]
-pub async fn changes(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+pub async fn changes(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let identity_id = identity_id("identity_id", &text)?;
     let before = ask.after_as()?.unwrap_or(ChangeKey::NEWEST);
-    reply_list_found(&state, ChangeList { identity_id, before, limit: ask.limit }, &ask, Missing::Noun("identity")).await
+    reply_list_found(&state, ChangeList { identity_id, before, limit: ask.limit }, &ask, Missing::Noun("identity"))
+        .await
 }

@@ -84,7 +84,12 @@ where
 }
 
 /// Answers with one page of what belongs to something, or says why that something is not there.
-pub async fn reply_list_found<T, Q>(state: &AppState, query: Q, ask: &Ask, missing: Missing) -> Result<Response, Problem>
+pub async fn reply_list_found<T, Q>(
+    state: &AppState,
+    query: Q,
+    ask: &Ask,
+    missing: Missing,
+) -> Result<Response, Problem>
 where
     T: Serialize,
     Q: Query<Answer = Option<Rows<T>>>,
@@ -196,13 +201,7 @@ impl Given {
         problem.with("searched_through", searched).header(POSITION, HeaderValue::from(position))
     }
 
-    fn respond<Q: Query>(
-        &self,
-        state: &AppState,
-        ask: &Ask,
-        body: Bytes,
-        has_next: bool,
-    ) -> Result<Response, Problem> {
+    fn respond<Q: Query>(&self, state: &AppState, ask: &Ask, body: Bytes, has_next: bool) -> Result<Response, Problem> {
         let tag = etag::of(&self.answered, self.at, has_next);
         etag::check_match(ask, &tag)?;
         let hash = hex::encode(self.answered.chain_hash);

@@ -18,9 +18,9 @@ use tracing::Instrument;
 
 use crate::error::{PROBLEM_JSON, Problem, ProblemKind};
 use crate::limits::MAX_REQUEST_ID_BYTES;
+use crate::metrics;
 use crate::rest::{self, ask, reply};
 use crate::server::AppState;
-use crate::metrics;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const PREFLIGHT_MAX_AGE: Duration = Duration::from_secs(86_400);
@@ -136,9 +136,7 @@ fn request_id(request: &Request) -> HeaderValue {
         !bytes.is_empty() && bytes.len() <= MAX_REQUEST_ID_BYTES && bytes.iter().all(u8::is_ascii_graphic)
     };
     let given = request.headers().get(REQUEST_ID).filter(plain).cloned();
-    given.unwrap_or_else(|| {
-        HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).expect("a UUID is plain ASCII")
-    })
+    given.unwrap_or_else(|| HeaderValue::from_str(&uuid::Uuid::new_v4().to_string()).expect("a UUID is plain ASCII"))
 }
 
 /// Methods are free text: only those we know become a label.

@@ -94,13 +94,14 @@ impl Query for OneAddress {
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, held) = balances::read(db, at, Self::VIEWS, self.source_id, std::slice::from_ref(&self.address)).await?;
+        let (at, held) =
+            balances::read(db, at, Self::VIEWS, self.source_id, std::slice::from_ref(&self.address)).await?;
         let Some(held) = held.into_iter().next() else { return Ok(Stamped { at, value: None }) };
         // As of the position just read, so that both statements speak of the same moment.
         let (_, rows) = stamped!(
             db,
             At::Position(schema::event::Position(at.position)),
-            Self::VIEWS as &[&str],
+            Self::VIEWS,
             r#"r.identity_id as "identity_id?", r.display_name as "display_name?", r.claims as "claims?""#,
             r#"
                 select o.identity_id, i.display_name, c.claims
@@ -135,8 +136,7 @@ impl Query for OneAddress {
             "",
             held.subject_id,
         )?;
-        let mut summary =
-            AddressSummary { balance: held.balance, identity_id: None, display_name: None, claims: 0 };
+        let mut summary = AddressSummary { balance: held.balance, identity_id: None, display_name: None, claims: 0 };
         if let Some(row) = rows.into_iter().next() {
             summary.identity_id = row.identity_id.map(hex::encode);
             summary.display_name = row.display_name;
@@ -217,7 +217,7 @@ impl Query for AddressHistory {
         let (at, rows) = stamped_by_address!(
             db,
             at,
-            Self::VIEWS as &[&str],
+            Self::VIEWS,
             r#"
             r.chain as "chain?", r.position as "position?", r.kind as "kind?", r.roles as "roles?", r.height as "height?",
             r.block_hash as "block_hash?", r.occurred_at as "occurred_at?", r.tx_id as "tx_id?", r.tx_index as "tx_index?",
@@ -306,10 +306,8 @@ struct Said {
 fn said_in_body(kind: Kind, body: &[u8]) -> Said {
     let Ok(event) = Event::parse(kind, body) else { return Said::default() };
     let amount = if let Event::TransactionApplied(tx) = event {
-        let output = |output: Output| TransactionOutput {
-            recipient: output.recipient,
-            amount: output.amount.get().to_string(),
-        };
+        let output =
+            |output: Output| TransactionOutput { recipient: output.recipient, amount: output.amount.get().to_string() };
         return Said {
             amount: Some(tx.amount.get().to_string()),
             fee: Some(tx.fee.get().to_string()),

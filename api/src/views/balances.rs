@@ -11,14 +11,8 @@ use crate::views::addresses::stamped_by_address;
 use crate::views::provenance::{self, Provenance};
 
 /// Kinds of events that make a balance what it is.
-const CAUSES: &[Kind] = &[
-    Kind::TransactionApplied,
-    Kind::Allocated,
-    Kind::Minted,
-    Kind::AccountReported,
-    Kind::Staked,
-    Kind::Unstaked,
-];
+const CAUSES: &[Kind] =
+    &[Kind::TransactionApplied, Kind::Allocated, Kind::Minted, Kind::AccountReported, Kind::Staked, Kind::Unstaked];
 
 /// What one address of one chain holds, in base units.
 #[derive(Debug, Clone, Serialize, ToSchema)]

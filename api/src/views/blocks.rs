@@ -216,8 +216,7 @@ impl Query for OneBlock {
         );
         let Some(mut block) = found.into_iter().next() else { return Ok(Stamped { at, value: None }) };
         if self.explain {
-            block.provenance =
-                Some(provenance::of_span(db, at.position, block.position, block.position, None).await?);
+            block.provenance = Some(provenance::of_span(db, at.position, block.position, block.position, None).await?);
         }
         Ok(Stamped { at, value: Some(block) })
     }

@@ -17,8 +17,7 @@ use crate::view::{At, Query, Stamped, stamped};
 const IDENTITY_FIELDS: [&str; 8] =
     ["display_name", "avatar_hash", "bio", "stats_visibility", "controller", "key.alg", "key.public_key", "chain"];
 /// What the versions of a wallet link are compared by, in the order of the statement.
-const WALLET_FIELDS: [&str; 6] =
-    ["link_type", "verdict", "reason", "proof_alg", "proof_public_key", "proof_signature"];
+const WALLET_FIELDS: [&str; 6] = ["link_type", "verdict", "reason", "proof_alg", "proof_public_key", "proof_signature"];
 
 /// One change of an identity or of one of its wallet links.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -243,7 +242,7 @@ impl Query for ChangeList {
         let (at, rows) = changes_at!(
             db,
             at,
-            Self::VIEWS as &[&str],
+            Self::VIEWS,
             self.identity_id.as_bytes().as_slice(),
             before.position,
             before.what,

@@ -10,6 +10,8 @@ use utoipa::ToSchema;
 
 use crate::view::{At, stamped};
 
+/// Provenance reads the log and no view.
+const LOG: &[&str] = &[];
 /// Events shown at most.
 const SHOWN: i64 = 50;
 /// Events counted at most: a count is not worth reading millions of rows.
@@ -106,7 +108,7 @@ pub async fn of_subject(
     let (_, rows) = stamped!(
         db,
         At::Position(Position(at)),
-        &[] as &[&str],
+        LOG,
         r#"
         r.position as "position?",
         r.kind as "kind?",
@@ -163,7 +165,7 @@ pub async fn of_span(
     let (_, rows) = stamped!(
         db,
         At::Position(Position(at)),
-        &[] as &[&str],
+        LOG,
         r#"
         r.position as "position?",
         r.kind as "kind?",

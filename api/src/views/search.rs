@@ -109,7 +109,7 @@ impl Search {
         let (at, rows) = stamped!(
             db,
             at,
-            Self::VIEWS as &[&str],
+            Self::VIEWS,
             r#"
             r.sort as "sort?", r.chain as "chain?", r.height as "height?", r.hash as "hash?", r.tx_id as "tx_id?",
             r.stands as "stands?"
@@ -169,7 +169,7 @@ impl Search {
         let (_, rows) = stamped!(
             db,
             at,
-            Self::VIEWS as &[&str],
+            Self::VIEWS,
             r#"
             r.sort as "sort?", r.chain as "chain?", r.address as "address?", r.identity_id as "identity_id?",
             r.display_name as "display_name?"

@@ -102,7 +102,11 @@ impl Status {
             chain_hash: hex::encode(fresh.chain_hash),
             horizon: fresh.horizon,
             moved_at: rfc3339_micros(fresh.moved_at),
-            sources: fresh.sources.iter().map(|source| SourceStatus::of(source, fresh.read_at, quiet_seconds)).collect(),
+            sources: fresh
+                .sources
+                .iter()
+                .map(|source| SourceStatus::of(source, fresh.read_at, quiet_seconds))
+                .collect(),
             views: views.collect(),
         }
     }
@@ -156,7 +160,8 @@ pub fn unready(fresh: &Freshness, budget_seconds: i64) -> Vec<Unready> {
     let mut reasons = Vec::new();
     if fresh.log_position > fresh.position && standing_still > budget_seconds {
         let (log, views) = (fresh.log_position, fresh.position);
-        let reason = format!("the log is at position {log}, the views at {views} without progress for {standing_still} s");
+        let reason =
+            format!("the log is at position {log}, the views at {views} without progress for {standing_still} s");
         reasons.push(Unready { source: None, reason });
     }
     for source in fresh.sources.iter().filter(|source| source.following.required) {
@@ -228,7 +233,13 @@ mod tests {
 
     fn following(tip: i64, seen: i64, progress: i64) -> Following {
         let tip_seen_at = Some(at(seen));
-        Following { tip_height: Some(tip), tip_seen_at, progress_at: Some(at(progress)), required: true, ..Following::default() }
+        Following {
+            tip_height: Some(tip),
+            tip_seen_at,
+            progress_at: Some(at(progress)),
+            required: true,
+            ..Following::default()
+        }
     }
 
     #[test]
@@ -238,7 +249,10 @@ mod tests {
         let frozen = unready(&fresh(following(9, 99, 10), Some(5)), 60);
         assert_eq!(frozen.first().and_then(|reason| reason.source.clone()).as_deref(), Some("main"));
         assert!(!unready(&fresh(following(5, 10, 99), Some(5)), 60).is_empty(), "a silent node");
-        assert!(!unready(&fresh(Following { required: true, ..Following::default() }, None), 60).is_empty(), "no tip yet");
+        assert!(
+            !unready(&fresh(Following { required: true, ..Following::default() }, None), 60).is_empty(),
+            "no tip yet"
+        );
         assert!(unready(&fresh(Following::default(), None), 60).is_empty(), "not required");
         assert!(!unready(&Freshness { database_up: true, ..Freshness::default() }, 60).is_empty(), "no sources");
         assert!(!unready(&Freshness::default(), 60).is_empty(), "no database");

@@ -93,7 +93,7 @@ impl Query for WalletList {
         let (at, rows) = stamped!(
             db,
             at,
-            Self::VIEWS as &[&str],
+            Self::VIEWS,
             r#"
             r.known as "known?", r.chain as "chain?", r.identity_id as "identity_id?", r.wallet_address as "wallet_address?",
             r.link_type as "link_type?", r.verdict as "verdict?", r.verdict_reason as "verdict_reason?",
@@ -196,7 +196,7 @@ impl ByWallet {
         let (at, rows) = stamped_by_address!(
             db,
             at,
-            Self::VIEWS as &[&str],
+            Self::VIEWS,
             r#"
             r.subject_id as "subject_id?", r.chain as "chain?", r.identity_id as "identity_id?",
             r.wallet_address as "wallet_address?", r.link_type as "link_type?", r.verdict as "verdict?",

@@ -14,9 +14,8 @@ fn routes() -> Vec<(String, Vec<(String, Value)>)> {
         .map(|(path, item)| {
             let parameters = item["get"]["parameters"].as_array().expect("parameters").iter();
             let query = parameters.filter(|parameter| parameter["in"] == "query");
-            let named = query.map(|parameter| {
-                (parameter["name"].as_str().expect("a name").to_owned(), parameter["schema"].clone())
-            });
+            let named = query
+                .map(|parameter| (parameter["name"].as_str().expect("a name").to_owned(), parameter["schema"].clone()));
             (path.clone(), named.collect())
         })
         .collect()
@@ -57,7 +56,10 @@ async fn every_route_refuses_bad_parameters_by_name() {
             let uri = format!("{path}?{name}={value}");
             let reply = server.get(&uri).await;
             let problem: Value = serde_json::from_str(&reply.text).unwrap_or_default();
-            if reply.status != 400 || problem["parameter"] != name || reply.header("content-type") != "application/problem+json" {
+            if reply.status != 400
+                || problem["parameter"] != name
+                || reply.header("content-type") != "application/problem+json"
+            {
                 wrong.push(format!("{uri}: {} {}", reply.status, reply.text));
             }
         }
@@ -69,7 +71,20 @@ async fn every_route_refuses_bad_parameters_by_name() {
 async fn no_path_makes_the_server_fail() {
     let server = Server::with_history().await;
     let long = "x".repeat(4_000);
-    let hostile = ["%00", "%ff", "-1", "0", "99999999999999999999", "%27%3B--", "%F0%9F%92%A9", "..%2F..", "0x", "NaN", "%20", &long];
+    let hostile = [
+        "%00",
+        "%ff",
+        "-1",
+        "0",
+        "99999999999999999999",
+        "%27%3B--",
+        "%F0%9F%92%A9",
+        "..%2F..",
+        "0x",
+        "NaN",
+        "%20",
+        &long,
+    ];
     let mut wrong = Vec::new();
     for (template, _) in routes().iter().filter(|(template, _)| template.contains('{')) {
         for value in hostile {
@@ -93,7 +108,10 @@ async fn what_is_too_long_is_refused_as_such() {
     assert_eq!(long.json()["type"], "/problems/uri-too-long");
     let request = Request::post("/v1/events").header("content-length", "70000").body("x".repeat(70_000).into());
     let large = server.send(request.expect("a request")).await;
-    assert_eq!((large.status, large.json()["type"].as_str()), (StatusCode::PAYLOAD_TOO_LARGE, Some("/problems/body-too-large")));
+    assert_eq!(
+        (large.status, large.json()["type"].as_str()),
+        (StatusCode::PAYLOAD_TOO_LARGE, Some("/problems/body-too-large"))
+    );
 }
 
 #[tokio::test]

@@ -46,10 +46,10 @@ async fn a_block_is_found_by_height_and_hash_and_a_retracted_one_says_so() {
     assert_eq!(network.get("/v1/explorer/block/2?at_position=7").await["status"], "retracted");
 
     let explained = network.get(&format!("/v1/explorer/block/{}?explain=true", "b2".repeat(32))).await;
-    assert_eq!(pick(explained["provenance"]["events"].as_array().expect("events"), "kind"), [
-        json!("chain.retracted"),
-        json!("chain.block_applied")
-    ]);
+    assert_eq!(
+        pick(explained["provenance"]["events"].as_array().expect("events"), "kind"),
+        [json!("chain.retracted"), json!("chain.block_applied")]
+    );
 
     let early = network.ask("/v1/explorer/block/8").await;
     assert_eq!((early.status, &early.body["tip_height"]), (StatusCode::SERVICE_UNAVAILABLE, &json!(9)));
@@ -68,10 +68,10 @@ async fn transactions_are_listed_by_chain_block_and_type() {
     let network = Network::start().await;
     let all = network.items("/v1/explorer/transactions").await;
     assert_eq!(pick(&all, "position"), [31, 30, 27, 25, 13, 11, 9, 4].map(Value::from));
-    assert_eq!(pick(&network.items("/v1/explorer/transactions?type=identity.link_wallet").await, "position"), [
-        27.into(),
-        13.into()
-    ] as [Value; 2]);
+    assert_eq!(
+        pick(&network.items("/v1/explorer/transactions?type=identity.link_wallet").await, "position"),
+        [27, 13].map(Value::from)
+    );
     assert_eq!(network.get("/v1/explorer/transactions?count=exact&limit=1").await["count"], 8);
     network.refused("/v1/explorer/transactions?count=exact&type=transfer", "count").await;
     network.refused("/v1/explorer/transactions?type=", "type").await;
@@ -89,10 +89,15 @@ async fn transactions_are_listed_by_chain_block_and_type() {
 async fn a_transaction_is_found_under_every_spelling() {
     let network = Network::start().await;
     let uuid = "00000000-0000-4000-8000-000000000003";
-    for spelling in [uuid.to_owned(), uuid.replace('-', ""), format!("0x{}", uuid.replace('-', "")), uuid.to_uppercase()] {
+    for spelling in
+        [uuid.to_owned(), uuid.replace('-', ""), format!("0x{}", uuid.replace('-', "")), uuid.to_uppercase()]
+    {
         let tx = network.get(&format!("/v1/explorer/tx/{spelling}?chain=hub")).await;
         assert_eq!((&tx["sender"], &tx["recipient"], &tx["amount"]), (&json!("alice"), &json!("dave"), &json!("8")));
-        assert_eq!((&tx["status"], &tx["finalized"], &tx["type"]), (&json!("confirmed"), &json!(true), &json!("transfer")));
+        assert_eq!(
+            (&tx["status"], &tx["finalized"], &tx["type"]),
+            (&json!("confirmed"), &json!(true), &json!("transfer"))
+        );
         assert_eq!((&tx["data"], &tx["memo_digest"]), (&json!("{\"v\":1}"), &json!("aa")));
         assert_eq!(tx["checks"]["signature"]["verdict"], "unverifiable");
     }
@@ -102,7 +107,10 @@ async fn a_transaction_is_found_under_every_spelling() {
     assert_eq!(retracted["status"], "retracted");
     assert_eq!(pick(retracted["provenance"]["events"].as_array().expect("events"), "position"), [json!(7), json!(6)]);
     assert_eq!(network.get(&format!("/v1/explorer/tx/{RETRACTED_TX}?at_position=6")).await["status"], "confirmed");
-    assert_eq!(network.ask(&format!("/v1/explorer/tx/{RETRACTED_TX}?at_position=4")).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        network.ask(&format!("/v1/explorer/tx/{RETRACTED_TX}?at_position=4")).await.status,
+        StatusCode::NOT_FOUND
+    );
     let explained = network.get("/v1/explorer/tx/00000000-0000-4000-8000-000000000004?explain=true").await;
     assert_eq!(pick(explained["provenance"]["events"].as_array().expect("events"), "position"), [json!(12), json!(11)]);
 
@@ -163,7 +171,10 @@ async fn a_chain_with_other_state_shows_what_its_node_reports_beside_the_balance
     let balance = network.get(&format!("/v1/explorer/address/{spelled}/balance?chain=hub")).await;
     assert_eq!(balance["address"], "0xea0a973af4ebee8528af4792590752bca91d9d81");
     assert_eq!((&balance["balance"], &balance["reported_balance"]), (&json!("1024"), &json!("1088")));
-    assert_eq!((&balance["difference"], &balance["reported_heights"]), (&json!("-64"), &json!({"before": 0, "after": 0})));
+    assert_eq!(
+        (&balance["difference"], &balance["reported_heights"]),
+        (&json!("-64"), &json!({"before": 0, "after": 0}))
+    );
     assert_eq!(balance["reported_at"], "2026-01-18T21:30:00.000000Z");
     let history = network.items(&format!("/v1/explorer/address/{spelled}/history?chain=hub")).await;
     assert_eq!(pick(&history, "kind"), [json!("account.reported"), json!("chain.allocated")]);
@@ -181,7 +192,9 @@ async fn many_balances_keep_the_order_and_the_repetitions() {
     let hundred = vec![account.as_str(); 100].join(",");
     assert_eq!(network.items(&format!("/v1/explorer/balances?addresses={hundred}")).await.len(), 100);
     network.refused(&format!("/v1/explorer/balances?addresses={}", vec!["a"; 101].join(",")), "addresses").await;
-    for bad in ["/v1/explorer/balances", "/v1/explorer/balances?addresses=", "/v1/explorer/balances?addresses=alice,,bob"] {
+    for bad in
+        ["/v1/explorer/balances", "/v1/explorer/balances?addresses=", "/v1/explorer/balances?addresses=alice,,bob"]
+    {
         network.refused(bad, "addresses").await;
     }
 }

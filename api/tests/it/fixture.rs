@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use api::{ApiOptions, AppState, router};
-use axum::body::Body;
 use axum::Router;
+use axum::body::Body;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
@@ -26,6 +26,7 @@ use crate::database::{fresh_database, run};
 /// The router over the history, and what stops its poller.
 pub struct Server {
     router: Router,
+    state: Arc<AppState>,
     /// The database's URL.
     pub url: String,
     stop: CancellationToken,
@@ -72,7 +73,8 @@ impl Server {
         let (state, poller) = AppState::new(options).expect("options");
         let stop = CancellationToken::new();
         tokio::spawn(poller.run(stop.clone()));
-        (Self { router: router(Arc::clone(&state)), url: url.to_owned(), stop }, state)
+        let router = router(Arc::clone(&state));
+        (Self { router, state: Arc::clone(&state), url: url.to_owned(), stop }, state)
     }
 
     pub async fn send(&self, request: Request<Body>) -> Reply {
@@ -101,6 +103,23 @@ impl Server {
         let reply = self.get(uri).await;
         assert_eq!(reply.status.as_u16(), status, "{uri}: {}", reply.text);
         reply
+    }
+}
+
+impl Server {
+    /// Asks again after every look of the poller until the answer is as wanted.
+    pub async fn until(&self, uri: &str, wanted: impl Fn(&Reply) -> bool) -> Reply {
+        let mut snapshots = self.state.watch();
+        let asking = async {
+            loop {
+                let reply = self.get(uri).await;
+                if wanted(&reply) {
+                    return reply;
+                }
+                snapshots.changed().await.expect("the poller runs");
+            }
+        };
+        tokio::time::timeout(SOON, asking).await.unwrap_or_else(|_| panic!("{uri} did not change in time"))
     }
 }
 
@@ -170,7 +189,8 @@ impl Log {
     fn block(&mut self, branch: u8, height: i64) {
         let hash = block_hash(branch, height);
         let tx = format!("tx-{branch}-{height}");
-        let block = json!({"hash": hash, "height": height.to_string(), "note": "\u{0} \u{202e} \u{20ac} \"quoted\" \n"});
+        let block =
+            json!({"hash": hash, "height": height.to_string(), "note": "\u{0} \u{202e} \u{20ac} \"quoted\" \n"});
         let transfer = json!({"tx_id": tx, "amount": "18446744073709551616", "fee": "0.10"});
         let events = [(Kind::BlockApplied, None, block), (Kind::TransactionApplied, Some(tx.as_str()), transfer)];
         self.unit(Some((height, hash.clone())), &events);
@@ -204,7 +224,8 @@ async fn write_history(db: &mut PgConnection) {
                 340282366920938463463374607431768211459, true, 2, true);\n";
     let body = json!({"fork_height": "3", "first_position": "9"});
     log.unit(None, &[(Kind::Retracted, None, body)]);
-    log.sql += "insert into log.retractions (at_position, source_id, first_position, fork_height) values (13, 1, 9, 3);\n";
+    log.sql +=
+        "insert into log.retractions (at_position, source_id, first_position, fork_height) values (13, 1, 9, 3);\n";
     for height in 4..=6 {
         log.block(1, height);
     }
@@ -227,4 +248,4 @@ async fn write_history(db: &mut PgConnection) {
 }
 
 /// How long tests wait for what must happen soon.
-pub const SOON: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(10);

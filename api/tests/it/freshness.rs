@@ -4,7 +4,7 @@ use api::page::Cursor;
 use sqlx::{Connection, PgConnection};
 
 use crate::database::{fresh_database, run};
-use crate::fixture::{SOON, Server, block_hash};
+use crate::fixture::{Server, block_hash};
 
 #[tokio::test]
 async fn an_answer_says_where_it_is_true() {
@@ -30,7 +30,11 @@ async fn a_height_means_the_end_of_the_block_that_stands_there() {
         let reply = server.expect(&format!("/v1/events?limit=1&{question}"), 200).await;
         assert_eq!(reply.header("x-position"), position, "{question}");
         assert_eq!(reply.header("x-indexed-height"), height, "{question}");
-        assert_eq!(reply.header("x-indexed-block"), block_hash(branch, height.parse().expect("a height")), "{question}");
+        assert_eq!(
+            reply.header("x-indexed-block"),
+            block_hash(branch, height.parse().expect("a height")),
+            "{question}"
+        );
     }
     let supply = &server.expect("/v1/chains?at_height=0", 200).await.json()["items"][0];
     assert_eq!(supply["supply"]["allocated"], "340282366920938463463374607431768211455");
@@ -55,15 +59,8 @@ async fn pruned_answers_are_gone() {
     let server = Server::with_history().await;
     let mut db = PgConnection::connect(&server.url).await.expect("the database answers");
     run(&mut db, "update views.watermark set horizon = 10".to_owned()).await;
-    let gone = tokio::time::timeout(SOON, async {
-        loop {
-            let reply = server.get("/v1/events?limit=1&at_height=2").await;
-            if reply.status == 410 {
-                return reply.json();
-            }
-        }
-    });
-    assert_eq!(gone.await.expect("soon")["horizon"], 10);
+    let gone = server.until("/v1/events?limit=1&at_height=2", |reply| reply.status == 410).await;
+    assert_eq!(gone.json()["horizon"], 10);
     server.expect("/v1/events?limit=1&at_height=4", 200).await;
 }
 
@@ -126,8 +123,7 @@ async fn a_view_that_was_set_aside_answers_at_its_last_good_position() {
     let sql = "update views.view_state set state = 'set_aside', position = 15, changed_position = 15, error = 'sums differ', \
                changed_hash = (select chain_hash from log.log_units where end_position = 15) where view = 'balances'";
     run(&mut db, sql.to_owned()).await;
-    tokio::time::timeout(SOON, async { while server.get("/v1/chains").await.header("x-position") != "15" {} }).await.expect("soon");
-    let reply = server.expect("/v1/chains", 200).await;
+    let reply = server.until("/v1/chains", |reply| reply.header("x-position") == "15").await;
     assert_eq!((reply.header("x-indexed-height"), reply.header("x-indexed-block")), ("4", block_hash(1, 4).as_str()));
     server.expect("/v1/chains?min_position=19", 412).await;
     server.expect("/v1/chains?at_height=6", 503).await;
@@ -154,6 +150,6 @@ async fn without_a_database_reads_are_refused_and_recover_by_themselves() {
     let mut db = PgConnection::connect(&url).await.expect("the database answers");
     let sql = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
     run(&mut db, sql.to_owned()).await;
-    let recovered = tokio::time::timeout(SOON, async { while server.get("/v1/events").await.status != 200 {} });
-    recovered.await.expect("it recovers without a restart");
+    // It recovers without a restart.
+    server.until("/v1/events", |reply| reply.status == 200).await;
 }

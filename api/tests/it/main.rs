@@ -3,6 +3,9 @@
 mod bad_input;
 mod database;
 mod events;
+mod explorer;
 mod fixture;
 mod freshness;
+mod identity;
+mod network;
 mod service;

@@ -4,7 +4,7 @@ use http::Request;
 use sqlx::{Connection, PgConnection};
 
 use crate::database::{fresh_database, run};
-use crate::fixture::{SOON, Server};
+use crate::fixture::Server;
 
 #[tokio::test]
 async fn status_says_where_everything_stands() {
@@ -13,7 +13,10 @@ async fn status_says_where_everything_stands() {
     let status = reply.json();
     assert_eq!((&status["position"], &status["log_position"]), (&19.into(), &21.into()));
     let source = &status["sources"][0];
-    assert_eq!((&source["name"], &source["kind"], &source["state"]), (&"main".into(), &"scripted".into(), &"following".into()));
+    assert_eq!(
+        (&source["name"], &source["kind"], &source["state"]),
+        (&"main".into(), &"scripted".into(), &"following".into())
+    );
     assert_eq!((&source["tip"], &source["head"], &source["finalized"]), (&8.into(), &6.into(), &2.into()));
     assert_eq!(source["lag_blocks"], 2);
     assert_eq!(status["views"].as_array().expect("views").len(), 8);
@@ -28,13 +31,20 @@ async fn coverage_shows_that_nothing_is_missing() {
     assert_eq!(coverage["ranges"], serde_json::json!([{"from_height": 0, "to_height": 6}]));
     assert_eq!((&coverage["gaps"], &coverage["blocks"]), (&serde_json::json!([]), &7.into()));
     assert_eq!((&coverage["links_verified"], &coverage["hashes_verified"]), (&6.into(), &7.into()));
-    assert_eq!(coverage["retractions"], serde_json::json!([{"at_position": 13, "first_position": 9, "fork_height": 3}]));
+    assert_eq!(
+        coverage["retractions"],
+        serde_json::json!([{"at_position": 13, "first_position": 9, "fork_height": 3}])
+    );
     let before = &server.expect("/v1/coverage?at_position=12", 200).await.json()["items"][0];
     assert_eq!((&before["retractions_total"], &before["ranges"][0]["to_height"]), (&0.into(), &5.into()));
     let mut db = PgConnection::connect(&server.url).await.expect("the database answers");
     run(&mut db, "update views.heads_versions set links_verified = 0".to_owned()).await;
     let counted = &server.expect("/v1/coverage?at_position=17", 200).await.json()["items"][0];
-    assert_eq!(counted["ranges"], serde_json::json!([{"from_height": 0, "to_height": 5}]), "counted from the log itself");
+    assert_eq!(
+        counted["ranges"],
+        serde_json::json!([{"from_height": 0, "to_height": 5}]),
+        "counted from the log itself"
+    );
 }
 
 #[tokio::test]
@@ -43,15 +53,7 @@ async fn readiness_turns_red_when_a_node_is_ahead_and_we_stand_still() {
     assert_eq!(server.expect("/health/ready", 200).await.json()["ready"], true);
     let mut db = PgConnection::connect(&server.url).await.expect("the database answers");
     run(&mut db, "update log.source_state set progress_at = clock_timestamp() - interval '2 minutes'".to_owned()).await;
-    let red = async {
-        loop {
-            let reply = server.get("/health/ready").await;
-            if reply.status == 503 {
-                return reply.json();
-            }
-        }
-    };
-    let red = tokio::time::timeout(SOON, red).await.expect("soon");
+    let red = server.until("/health/ready", |reply| reply.status == 503).await.json();
     assert_eq!(red["reasons"][0]["source"], "main");
     let (empty, state) = Server::over(&fresh_database().await).await;
     state.watch().wait_for(|fresh| fresh.database_up).await.expect("the poller runs");

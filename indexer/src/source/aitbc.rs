@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::{StatusCode, Url};
+use chrono::Utc;
 use schema::chain::{Address, Amount, BlockHash, Height, Malformed, Spelled, Time};
 use schema::event::Unit;
 
@@ -233,7 +234,10 @@ impl Source for AitbcSource {
     async fn report(&self, address: &Address) -> Result<Option<Unit>, SourceError> {
         self.contact().await?;
         let before = self.head().await?;
-        let answer = self.get(&["rpc", "account", address.as_str()], &[]).await?;
+        // The node's own spelling of the account; it stores nothing under a lower-cased `0x` one.
+        let text = address.as_str();
+        let account = text.strip_prefix("0x").map_or_else(|| text.to_owned(), |hex| format!("ait1{hex}"));
+        let answer = self.get(&["rpc", "account", &account], &[]).await?;
         if answer.status == StatusCode::NOT_FOUND {
             return Ok(None);
         }
@@ -251,7 +255,7 @@ impl Source for AitbcSource {
             nonce,
             height_before: before.height,
             height_after: after.height,
-            occurred_at: after.time.get().micros(),
+            occurred_at: Utc::now(),
         };
         report.unit().map(Some).map_err(|bad: Malformed| SourceError::Malformed(bad.to_string()))
     }

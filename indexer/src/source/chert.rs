@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::{StatusCode, Url};
+use chrono::Utc;
 use schema::chain::{Address, Amount, BlockHash, Height, Malformed, Spelled};
 use schema::event::Unit;
 use schema::source::SourceKind;
@@ -347,7 +348,6 @@ impl Source for ChertSource {
     async fn report(&self, address: &Address) -> Result<Option<Unit>, SourceError> {
         let contact = self.contact().await?;
         let before = self.newest_height(&contact).await?;
-        let Some(head) = self.header_at(&contact, before).await? else { return Ok(None) };
         let params = Params::new().with("address", address.as_str())?;
         let answer = contact.rpc.call("get_balance", params.into()).await.map_err(SourceError::from)?;
         let after = self.newest_height(&contact).await?;
@@ -363,7 +363,7 @@ impl Source for ChertSource {
             nonce,
             height_before: before,
             height_after: after,
-            occurred_at: head.time.get().micros(),
+            occurred_at: Utc::now(),
         };
         report.unit().map(Some).map_err(|bad: Malformed| SourceError::Malformed(bad.to_string()))
     }

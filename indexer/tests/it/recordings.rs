@@ -139,7 +139,7 @@ fn node(folder: PathBuf, head: u64) -> impl Fn(Request) -> Reply + Send + Sync +
         match path {
             "/openapi.json" => Reply::ok(read(&folder, "head/openapi.json")),
             "/rpc/info" => Reply::ok(read(&folder, "head/info.json")),
-            "/rpc/account/0xea0a973af4ebee8528af4792590752bca91d9d81" => {
+            "/rpc/account/ait1ea0a973af4ebee8528af4792590752bca91d9d81" => {
                 Reply::ok(read(&folder, "head/accounts/alice_ait1.json"))
             }
             "/rpc/head" => {

@@ -4,8 +4,19 @@ use proptest::prelude::*;
 
 use super::*;
 
-const KNOWN: &[&str] =
-    &["chain", "at_height", "at_position", "min_height", "min_position", "limit", "cursor", "offset", "count", "explain", "kind"];
+const KNOWN: &[&str] = &[
+    "chain",
+    "at_height",
+    "at_position",
+    "min_height",
+    "min_position",
+    "limit",
+    "cursor",
+    "offset",
+    "count",
+    "explain",
+    "kind",
+];
 
 fn parse(query: &[(&str, &str)], headers: &HeaderMap) -> Result<Ask, Problem> {
     let known: Vec<String> = KNOWN.iter().map(|name| (*name).to_owned()).collect();

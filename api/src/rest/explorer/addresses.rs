@@ -27,11 +27,7 @@ const MAX_ADDRESSES: usize = 100;
     params(("address" = String, Path, description = "Address in any spelling of its chain.")),
     responses((status = 200, description = "The address.", body = AddressSummary))
 )]
-pub async fn one(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+pub async fn one(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let chain = ask.chain(&state)?;
     let address = super::address("address", &text, chain.kind.address_rule())?;
     let query = OneAddress { source_id: chain.source_id, address };
@@ -49,11 +45,7 @@ pub async fn one(
     params(("address" = String, Path, description = "Address in any spelling of its chain."), Explained),
     responses((status = 200, description = "The balance.", body = Balance))
 )]
-pub async fn balance(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+pub async fn balance(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let chain = ask.chain(&state)?;
     let address = super::address("address", &text, chain.kind.address_rule())?;
     let query = OneBalance { source_id: chain.source_id, address, explain: ask.explain };
@@ -70,15 +62,10 @@ pub async fn balance(
     params(("address" = String, Path, description = "Address in any spelling of its chain."), Paging),
     responses((status = 200, description = "One page of events.", body = List<HistoryItem>))
 )]
-pub async fn history(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+pub async fn history(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let chain = ask.chain(&state)?;
     let address = super::address("address", &text, chain.kind.address_rule())?;
-    let query =
-        AddressHistory { source_id: chain.source_id, address, before: ask.after_as()?, limit: ask.limit };
+    let query = AddressHistory { source_id: chain.source_id, address, before: ask.after_as()?, limit: ask.limit };
     reply_list(&state, query, &ask).await
 }
 

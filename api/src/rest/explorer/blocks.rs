@@ -48,11 +48,7 @@ pub async fn list(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Respon
     ),
     responses((status = 200, description = "The block.", body = Block))
 )]
-pub async fn one(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+pub async fn one(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let (id, missing) = super::block_id(&text, &*ask.chain(&state)?)?;
     reply_found(&state, OneBlock { id, explain: ask.explain }, &ask, missing).await
 }

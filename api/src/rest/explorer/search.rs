@@ -27,6 +27,7 @@ const MAX_BYTES: usize = 256;
     responses((status = 200, description = "What was found, at most ten of each sort.", body = List<Found>))
 )]
 pub async fn search(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Response, Problem> {
+    ask.named_chain(&state)?;
     let text = ask.required("q")?.trim();
     if text.is_empty() || text.len() > MAX_BYTES {
         return Err(Problem::bad("q", format!("must be 1 to {MAX_BYTES} bytes")));

@@ -36,7 +36,10 @@ pub async fn list(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Respon
             return Err(Problem::bad("type", format!("must be 1 to {MAX_TYPE_BYTES} bytes")));
         }
         if ask.count.is_some() {
-            return Err(Problem::bad("count", "cannot be given together with `type`: counts are kept for whole chains"));
+            return Err(Problem::bad(
+                "count",
+                "cannot be given together with `type`: counts are kept for whole chains",
+            ));
         }
     }
     let query = TransactionList {
@@ -68,11 +71,7 @@ pub async fn list(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Respon
     ),
     responses((status = 200, description = "The transaction.", body = TransactionDetails))
 )]
-pub async fn one(
-    State(state): State<Arc<AppState>>,
-    ask: Ask,
-    InPath(text): InPath,
-) -> Result<Response, Problem> {
+pub async fn one(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let tx_id = super::tx_id("tx_id", &text)?.as_str().to_owned();
     reply_found(&state, OneTransaction { tx_id, explain: ask.explain }, &ask, Missing::Noun("transaction")).await
 }

@@ -115,7 +115,8 @@ pub fn height_problem(chain: &Source, height: i64) -> Problem {
                 let indexed = indexed.map_or("nothing yet".to_owned(), |indexed| format!("height {indexed}"));
                 let tip = tip.map_or("has not said its height".to_owned(), |tip| format!("is at height {tip}"));
                 let detail = format!("`{name}` is indexed up to {indexed}, and its node {tip}");
-                Problem::new(ProblemKind::NotIndexedYet, detail).header(header::RETRY_AFTER, HeaderValue::from_static("1"))
+                Problem::new(ProblemKind::NotIndexedYet, detail)
+                    .header(header::RETRY_AFTER, HeaderValue::from_static("1"))
             }
         }
     };
@@ -142,12 +143,7 @@ async fn unit_before(state: &AppState, position: i64) -> Result<(i64, HashPrefix
 }
 
 /// 412 unless the log at a position is the one that the client has seen.
-pub async fn check_prefix(
-    state: &AppState,
-    fresh: &Freshness,
-    position: i64,
-    seen: HashPrefix,
-) -> Result<(), Problem> {
+pub async fn check_prefix(state: &AppState, fresh: &Freshness, position: i64, seen: HashPrefix) -> Result<(), Problem> {
     if position == fresh.position && seen == fresh.chain_hash {
         return Ok(());
     }

@@ -101,7 +101,7 @@ macro_rules! named_identities {
         stamped!(
             $db,
             $at,
-            NameSearch::VIEWS as &[&str],
+            NameSearch::VIEWS,
             r#"
             r.identity_id as "identity_id?", r.display_name as "display_name?", r.search_name as "search_name?",
             r.avatar_hash as "avatar_hash?", r.score as "score?"
