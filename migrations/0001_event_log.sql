@@ -43,6 +43,8 @@ create table log.source_state (
     last_error_at timestamptz,
     error_count bigint not null default 0,
     progress_at timestamptz,
+    ahead_since timestamptz,
+    configured_order integer,
     required boolean not null default true,
     paused boolean not null default false,
     accepted_fork_height bigint,
@@ -60,6 +62,8 @@ comment on column log.source_state.last_error is 'What went wrong last, in a pla
 comment on column log.source_state.last_error_at is 'When that was.';
 comment on column log.source_state.error_count is 'How many answers were refused or failed, ever.';
 comment on column log.source_state.progress_at is 'When the cursor last moved.';
+comment on column log.source_state.ahead_since is 'Since when the node''s tip has been ahead of the cursor; null while it is not.';
+comment on column log.source_state.configured_order is 'Place in the settings, from 0; null when the running indexer does not follow the source.';
 comment on column log.source_state.required is 'Whether readiness depends on this source.';
 comment on column log.source_state.paused is 'Whether an operator has paused this source.';
 comment on column log.source_state.accepted_fork_height is 'Fork below the finalized height that the operator accepted; used once.';
@@ -239,6 +243,14 @@ create function log.stands(in_source integer, in_position bigint, as_of bigint) 
     )
 $$;
 comment on function log.stands(integer, bigint, bigint) is 'False when a chain.retracted up to as_of covers the position.';
+
+create function log.create_role(role text) returns void language plpgsql as $$
+begin
+    execute format('create role %I login', role);
+    execute format('grant %I to %I', role, current_user);
+end
+$$;
+comment on function log.create_role(text) is 'Creates a role without a password, and makes the caller a member of it.';
 
 create function log.grant_roles(indexer text, reader text) returns void language plpgsql as $$
 declare

@@ -133,6 +133,8 @@ begin
     if (select position from views.watermark) <> (select position from views_next.watermark) then
         raise exception 'the rebuilt views are at another position' using errcode = 'serialization_failure';
     end if;
+    -- Rebuilt rows may differ from what processes remember for the same position.
+    update views_next.watermark set generation = (select generation + 1 from views.watermark);
     alter schema views rename to views_old;
     alter schema views_next rename to views;
 end

@@ -7,6 +7,7 @@ create table watermark (
     position bigint not null,
     chain_hash bytea not null,
     horizon bigint not null default 0,
+    generation bigint not null default 1,
     moved_at timestamptz not null
 ) with (fillfactor = 50);
 comment on table watermark is 'The one position of the log that every live view shows.';
@@ -14,6 +15,7 @@ comment on column watermark.only_row is 'Makes a second row impossible.';
 comment on column watermark.position is 'Last position of the last unit that was folded.';
 comment on column watermark.chain_hash is 'Running hash of the log there.';
 comment on column watermark.horizon is 'As-of answers below this position have been pruned; 0 keeps everything.';
+comment on column watermark.generation is 'Raised when rebuilt views take the place of others: what was remembered of the former ones is then void.';
 comment on column watermark.moved_at is 'When the projector last moved it.';
 insert into watermark (position, chain_hash, moved_at)
 values (0, decode(repeat('00', 32), 'hex'), clock_timestamp());

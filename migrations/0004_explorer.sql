@@ -70,6 +70,7 @@ comment on column transactions.tx_type is 'transfer, the payload''s kind, or the
 comment on column transactions.status is 'What the node says of it.';
 comment on column transactions.verdict is 'Outcome of the signature check; null where none is claimed.';
 create index transactions_tx_id on transactions (tx_id);
+create index transactions_type on transactions (source_id, tx_type, position);
 
 create table heads (
     source_id integer not null,

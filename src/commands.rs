@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 mod database;
 mod dev;
-// mod loadtest;
+mod loadtest;
 mod network;
 mod progress;
 mod roles;
@@ -42,8 +42,8 @@ pub enum Command {
     Source(source::SourceCommand),
     /// The synthetic network alone.
     Network(network::Network),
-    // / Measure a running API beside a bare handler that answers the same bytes.
-    // Loadtest(loadtest::Loadtest),
+    /// Measure a running API beside a bare handler that answers the same bytes.
+    Loadtest(loadtest::Loadtest),
     /// Print a generated description of the API.
     Schema(schema::Schema),
     /// Print the effective settings; passwords are masked.
@@ -89,7 +89,7 @@ impl Command {
             Self::Rebuild(rebuild) => rebuild.run().await,
             Self::Source(source) => source.run().await,
             Self::Network(network) => network.run().await,
-            // Self::Loadtest(loadtest) => loadtest.run().await,
+            Self::Loadtest(loadtest) => loadtest.run().await,
             Self::Schema(schema) => schema.run(),
             Self::Config(file) => say(file.load()?.effective_toml()),
         }

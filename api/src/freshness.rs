@@ -25,6 +25,9 @@ pub struct Freshness {
     pub position: i64,
     /// First bytes of the running hash there.
     pub chain_hash: HashPrefix,
+    /// Raised whenever the log may have another history than before: the watermark went back, or the database was away
+    /// and may have failed over. As-of answers are kept only within one.
+    pub history: i64,
     /// As-of answers below this position have been pruned.
     pub horizon: i64,
     /// Newest position of the log; the watermark follows it.

@@ -57,6 +57,10 @@ pub fn query_parameters(openapi: &OpenApi) -> BTreeMap<String, Vec<String>> {
 fn complete(path: &str, operation: &mut Operation) {
     let tagged = |tag: &str| operation.tags.iter().flatten().any(|given| given == tag);
     let (is_live, is_service) = (tagged(LIVE), tagged(SERVICE));
+    if let Some(tags) = &mut operation.tags {
+        // How the route was marked for this function; not a group that readers know.
+        tags.retain(|tag| tag != LIVE);
+    }
     let is_single = path.contains('{');
     operation.operation_id = Some(operation_id(path));
     let mut parameters = operation.parameters.take().unwrap_or_default();

@@ -63,6 +63,8 @@ pub struct Moment<'a> {
     pub unit: &'a LoggedUnit,
     /// Facts and numbers.
     pub world: &'a World,
+    /// Who sent the transaction that carried the event, as upstream spelled it.
+    pub tx_sender: Option<&'a str>,
     /// Whether the signature of the transaction that carried the event was refuted: then nobody proved to have sent it,
     /// and what its payload claims counts nothing.
     pub sender_refuted: bool,
@@ -236,15 +238,23 @@ macro_rules! register {
                 Ok(())
             }
 
-            /// Writes the live ones; returns where each changed last.
-            pub async fn write(&mut self, db: &mut PgConnection, before: Position, live: &dyn Live) -> Result<Vec<(&'static str, Option<Position>)>, StoreError> {
+            /// Writes the live ones; returns where each changed last, or which one made a row that cannot be stored.
+            pub async fn write(&mut self, db: &mut PgConnection, before: Position, live: &dyn Live) -> Result<Result<Vec<Changed>, Unwritable>, StoreError> {
                 let mut changed = Vec::new();
-                $(if live.is_live(<$projection>::NAME) { changed.push((<$projection>::NAME, self.$field.write(db, before).await?)); })+
-                Ok(changed)
+                $(if live.is_live(<$projection>::NAME) {
+                    match self.$field.write(db, before).await {
+                        Ok(at) => changed.push((<$projection>::NAME, at)),
+                        Err(StoreError::Database(error)) if is_about_data(&error) => {
+                            return Ok(Err(Unwritable { view: <$projection>::NAME, error: error.to_string() }));
+                        }
+                        Err(error) => return Err(error),
+                    }
+                })+
+                Ok(Ok(changed))
             }
 
             /// Restores the live ones after a fork; returns where each changed last.
-            pub async fn retract(&mut self, db: &mut PgConnection, retraction: Retraction, world: &World, live: &dyn Live) -> Result<Vec<(&'static str, Option<Position>)>, StoreError> {
+            pub async fn retract(&mut self, db: &mut PgConnection, retraction: Retraction, world: &World, live: &dyn Live) -> Result<Vec<Changed>, StoreError> {
                 let mut changed = Vec::new();
                 $(if live.is_live(<$projection>::NAME) {
                     let any = self.$field.retract(db, retraction, world).await?;
@@ -259,6 +269,25 @@ macro_rules! register {
             }
         }
     };
+}
+
+/// A projection, and where its rows changed last in a batch.
+pub type Changed = (&'static str, Option<Position>);
+
+/// A projection made a row that the database cannot hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unwritable {
+    /// Which one.
+    pub view: &'static str,
+    /// What the database said.
+    pub error: String,
+}
+
+/// Whether the database refused a row for what is in it, which trying again does not mend: data exceptions, violated
+/// constraints, exceeded limits.
+fn is_about_data(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| ["22", "23", "54"].iter().any(|class| code.starts_with(class)))
 }
 
 /// Which projections are live; those set aside are neither folded nor written.

@@ -5,13 +5,18 @@
 
 use std::collections::BTreeSet;
 
-use schema::event::{Event, Position, Verdict};
-use schema::store::{self, LoggedUnit, StoreError, SubjectKey, load_facts};
+use schema::event::{Event, Position, RecordedEvent, Verdict};
+use schema::store::{LoggedUnit, StoreError, SubjectKey, load_facts};
 use sqlx::{Connection, PgConnection};
 
-use crate::projections::{Broken, Live, Moment, Projections, REGISTER, Retraction, World, addresses_of};
+use crate::projections::{Broken, Live, Moment, Projections, REGISTER, Retraction, Unwritable, World, addresses_of};
 
+mod ahead;
 pub mod rebuild;
+mod state;
+
+use ahead::Ahead;
+use state::{check_history, insert_state, publish_states};
 
 /// Events folded in one database transaction unless the settings say otherwise.
 pub const BATCH_EVENTS: i64 = 10_000;
@@ -26,7 +31,9 @@ pub enum ProjectorError {
     #[error("another projector has moved the views away from position {0}")]
     Fenced(Position),
     /// The rows were written by another version of the code.
-    #[error("view {view} was written by version {stored} of its projection and this program has version {ours}: run `chert rebuild`")]
+    #[error(
+        "view {view} was written by version {stored} of its projection and this program has version {ours}: run `chert rebuild`"
+    )]
     OtherVersion {
         /// The view.
         view: String,
@@ -34,6 +41,17 @@ pub enum ProjectorError {
         stored: i32,
         /// Version of this program.
         ours: i32,
+    },
+    /// Another rebuild or verification is at work on the same database.
+    #[error("another rebuild or verification is running on this database")]
+    RebuildRunning,
+    /// A view that counts as live is not where the others are.
+    #[error("view {view} stands at position {position}, and the others do not: run `chert rebuild`")]
+    LeftBehind {
+        /// The view.
+        view: String,
+        /// Where it stands.
+        position: i64,
     },
     /// The views say that they saw a log that is not this one.
     #[error("the views are at position {0} of a log with another history; run `chert rebuild`")]
@@ -71,6 +89,8 @@ impl Live for LiveSet {
 enum Folded {
     Done,
     Broken(Broken),
+    /// The database cannot hold a row that a view made of the batch.
+    Refused(Unwritable),
 }
 
 /// The engine, with its connection and the rows it remembers.
@@ -80,6 +100,8 @@ pub struct Projector {
     world: World,
     live: LiveSet,
     position: Position,
+    generation: i64,
+    ahead: Ahead,
     batch_events: i64,
 }
 
@@ -87,8 +109,10 @@ impl Projector {
     /// Opens the views that the connection's search path names.
     pub async fn open(mut db: PgConnection, batch_events: i64) -> Result<Self, ProjectorError> {
         let mut live = LiveSet::default();
-        let stored = sqlx::query!(r#"select view, version, state from view_state"#).fetch_all(&mut db).await?;
-        let watermark = sqlx::query!(r#"select position, chain_hash from watermark"#).fetch_one(&mut db).await?;
+        let stored =
+            sqlx::query!(r#"select view, version, state, position from view_state"#).fetch_all(&mut db).await?;
+        let watermark =
+            sqlx::query!(r#"select position, chain_hash, generation from watermark"#).fetch_one(&mut db).await?;
         check_history(&mut db, watermark.position, &watermark.chain_hash).await?;
         for registered in REGISTER {
             match stored.iter().find(|row| row.view == registered.name) {
@@ -100,6 +124,9 @@ impl Projector {
                     });
                 }
                 Some(row) if row.state != "live" => {}
+                Some(row) if row.position != watermark.position => {
+                    return Err(ProjectorError::LeftBehind { view: row.view.clone(), position: row.position });
+                }
                 Some(_) => {
                     live.0.insert(registered.name);
                 }
@@ -122,8 +149,15 @@ impl Projector {
             world: World::default(),
             live,
             position: Position(watermark.position),
+            generation: watermark.generation,
+            ahead: Ahead::default(),
             batch_events,
         })
+    }
+
+    /// Reads the log ahead on a second connection while a batch is folded.
+    pub fn reading_ahead(self, reader: PgConnection) -> Self {
+        Self { ahead: Ahead::with_reader(reader), ..self }
     }
 
     /// The watermark as this projector knows it.
@@ -138,33 +172,55 @@ impl Projector {
 
     /// Folds the next batch of whole units. After an error the projector must be opened again.
     pub async fn step(&mut self) -> Result<Progress, ProjectorError> {
-        let units = store::read_units(&mut self.db, self.position, self.batch_events).await?;
-        let batch = next_batch(&units);
+        let batch = self.ahead.next_batch(&mut self.db, self.position, self.batch_events).await?;
         let mut set_aside = Vec::new();
-        let mut events = 0;
-        let mut rest = batch;
-        while !rest.is_empty() {
-            match self.fold_batch(rest).await? {
-                Folded::Done => {
-                    events += count(rest);
-                    break;
-                }
-                Folded::Broken(broken) => {
+        let mut rest = batch.as_slice();
+        while let Some(first) = rest.first() {
+            let broken = match self.fold_batch(rest).await? {
+                Folded::Done => break,
+                Folded::Broken(broken) => broken,
+                // Which unit it is shows when each is folded alone.
+                Folded::Refused(_) if rest.len() > 1 => {
                     self.projections.forget();
-                    // What came before the break is good and is published; only then is the view set aside.
-                    let good = rest.iter().take_while(|unit| unit.end_position < broken.position).count();
-                    let (before, after) = rest.split_at(good);
-                    if before.is_empty() {
-                        self.set_aside(&broken).await?;
-                        set_aside.push(broken);
-                    } else if matches!(self.fold_batch(before).await?, Folded::Done) {
-                        events += count(before);
-                    }
-                    rest = after;
+                    rest = self.fold_first(rest).await?;
+                    continue;
                 }
+                Folded::Refused(Unwritable { view, error }) => {
+                    Broken { view, position: first.end_position, why: format!("a row cannot be stored: {error}") }
+                }
+            };
+            self.projections.forget();
+            // What came before the break is good and is published; only then is the view set aside.
+            let good = rest.iter().take_while(|unit| unit.end_position < broken.position).count();
+            let (before, after) = rest.split_at(good);
+            if before.is_empty() {
+                self.set_aside(&broken).await?;
+                set_aside.push(broken);
+            } else if !matches!(self.fold_batch(before).await?, Folded::Done) {
+                continue;
+            }
+            rest = after;
+        }
+        Ok(Progress { position: self.position, events: count(&batch), set_aside })
+    }
+
+    /// Folds the first unit alone when that succeeds, and returns what is left to do.
+    async fn fold_first<'a>(&mut self, units: &'a [LoggedUnit]) -> Result<&'a [LoggedUnit], ProjectorError> {
+        let Some((first, rest)) = units.split_first() else { return Ok(units) };
+        match self.fold_batch(std::slice::from_ref(first)).await? {
+            Folded::Done => Ok(rest),
+            Folded::Broken(broken) => {
+                self.projections.forget();
+                self.set_aside(&broken).await?;
+                Ok(units)
+            }
+            Folded::Refused(Unwritable { view, error }) => {
+                self.projections.forget();
+                let why = format!("a row cannot be stored: {error}");
+                self.set_aside(&Broken { view, position: first.end_position, why }).await?;
+                Ok(units)
             }
         }
-        Ok(Progress { position: self.position, events, set_aside })
     }
 
     /// Folds until the views have caught up with the log, or up to a position.
@@ -190,10 +246,12 @@ impl Projector {
                 chain_hash = $2,
                 moved_at = clock_timestamp()
             where position = $3
+                and generation = $4
             "#,
             last.end_position.0,
             &last.chain_hash[..],
-            before.0
+            before.0,
+            self.generation
         )
         .execute(&mut *tx)
         .await?;
@@ -203,6 +261,8 @@ impl Projector {
         let changed = match batch {
             [unit] if unit.retraction().is_some() => {
                 let retraction = retraction_of(unit)?;
+                // Its cost is what is undone, and that may be much: an accepted deep fork.
+                sqlx::raw_sql("set local statement_timeout = 0").execute(&mut *tx).await?;
                 self.projections.retract(&mut tx, retraction, &self.world, &self.live).await?
             }
             units => {
@@ -214,7 +274,13 @@ impl Projector {
                         return Ok(Folded::Broken(broken));
                     }
                 }
-                self.projections.write(&mut tx, before, &self.live).await?
+                match self.projections.write(&mut tx, before, &self.live).await? {
+                    Ok(changed) => changed,
+                    Err(unwritable) => {
+                        tx.rollback().await?;
+                        return Ok(Folded::Refused(unwritable));
+                    }
+                }
             }
         };
         publish_states(&mut tx, batch, last.end_position, &changed).await?;
@@ -237,7 +303,8 @@ impl Projector {
                 let why = format!("source {} is not in log.sources", event.source_id.0);
                 return Err(StoreError::Damaged { position: event.position.0, why }.into());
             };
-            wanted.extend(addresses_of(event, facts).iter().map(|address| SubjectKey::address(event.source_id, address)));
+            wanted
+                .extend(addresses_of(event, facts).iter().map(|address| SubjectKey::address(event.source_id, address)));
         }
         self.world.numbers.resolve(&mut self.db, &wanted).await?;
         Ok(())
@@ -264,27 +331,20 @@ impl Projector {
     }
 }
 
-/// The units that one database transaction folds: a retraction alone, or everything before the next one.
-fn next_batch(units: &[LoggedUnit]) -> &[LoggedUnit] {
-    let until = match units {
-        [first, ..] if first.retraction().is_some() => 1,
-        units => units.iter().position(|unit| unit.retraction().is_some()).unwrap_or(units.len()),
-    };
-    units.get(..until).unwrap_or_default()
-}
-
 fn count(units: &[LoggedUnit]) -> usize {
     units.iter().map(|unit| unit.events.len()).sum()
 }
 
 fn fold_unit(projections: &mut Projections, unit: &LoggedUnit, world: &World, live: &LiveSet) {
-    let mut refuted_tx = None;
+    let mut carrier: Option<(&RecordedEvent, &str)> = None;
     for event in &unit.events {
-        if let Event::TransactionApplied(_) = &event.event {
-            refuted_tx = event.tx_id.as_ref().filter(|_| event.verdict == Some(Verdict::Refuted));
+        if let Event::TransactionApplied(tx) = &event.event {
+            carrier = Some((event, tx.sender.as_str()));
         }
-        let sender_refuted = refuted_tx.is_some() && event.tx_id.as_ref() == refuted_tx;
-        projections.fold(&Moment { event, unit, world, sender_refuted }, live);
+        let carried = carrier.filter(|(tx, _)| event.tx_id.is_some() && event.tx_id == tx.tx_id);
+        let sender_refuted = carried.is_some_and(|(tx, _)| tx.verdict == Some(Verdict::Refuted));
+        let tx_sender = carried.map(|(_, sender)| sender);
+        projections.fold(&Moment { event, unit, world, tx_sender, sender_refuted }, live);
     }
 }
 
@@ -298,65 +358,4 @@ fn retraction_of(unit: &LoggedUnit) -> Result<Retraction, StoreError> {
         first: Position(retracted.first_position.get().to_db()),
         at: unit.end_position,
     })
-}
-
-async fn publish_states(
-    db: &mut PgConnection,
-    batch: &[LoggedUnit],
-    position: Position,
-    changed: &[(&'static str, Option<Position>)],
-) -> Result<(), StoreError> {
-    let hash_at = |wanted: Position| {
-        batch.iter().find(|unit| unit.end_position == wanted).map(|unit| unit.chain_hash.to_vec())
-    };
-    let names: Vec<String> = changed.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let positions: Vec<Option<i64>> = changed.iter().map(|(_, at)| at.map(|at| at.0)).collect();
-    let hashes: Vec<Option<Vec<u8>>> = changed.iter().map(|(_, at)| at.and_then(hash_at)).collect();
-    sqlx::query!(
-        r#"
-        update view_state v
-        set position = $1,
-            changed_position = coalesce(c.changed_position, v.changed_position),
-            changed_hash = coalesce(c.changed_hash, v.changed_hash)
-        from unnest($2::text[], $3::bigint[], $4::bytea[]) as c (view, changed_position, changed_hash)
-        where v.view = c.view
-        "#,
-        position.0,
-        &names,
-        positions.as_slice() as &[Option<i64>],
-        hashes.as_slice() as &[Option<Vec<u8>>]
-    )
-    .execute(&mut *db)
-    .await?;
-    sqlx::query!(r#"select pg_notify('chert_views', $1)"#, position.to_string()).fetch_one(db).await?;
-    Ok(())
-}
-
-async fn insert_state(db: &mut PgConnection, view: &str, version: i32) -> sqlx::Result<()> {
-    sqlx::query!(
-        r#"
-        insert into view_state (view, version, position, changed_position, changed_hash, state)
-        select $1, $2, w.position, w.position, w.chain_hash, 'live'
-        from watermark w
-        "#,
-        view,
-        version
-    )
-    .execute(db)
-    .await?;
-    Ok(())
-}
-
-/// After a fail-over the log may have another history behind the same position: then the views are of no use.
-async fn check_history(db: &mut PgConnection, position: i64, chain_hash: &[u8]) -> Result<(), ProjectorError> {
-    if position == 0 {
-        return Ok(());
-    }
-    let unit = sqlx::query!(r#"select chain_hash from log.log_units where end_position = $1"#, position)
-        .fetch_optional(db)
-        .await?;
-    match unit {
-        Some(unit) if unit.chain_hash == chain_hash => Ok(()),
-        Some(_) | None => Err(ProjectorError::OtherLog(Position(position))),
-    }
 }

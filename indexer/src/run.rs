@@ -23,6 +23,8 @@ const RENEW_INTERVAL: Duration = Duration::from_secs(1);
 const STANDBY_INTERVAL: Duration = Duration::from_millis(250);
 /// How often the projector looks at the log when nothing wakes it.
 const PROJECT_INTERVAL: Duration = Duration::from_millis(100);
+/// How often views may be found moved by somebody else before this process gives up.
+const MAX_FENCED: u32 = 100;
 /// Pause after the projector had trouble with the database.
 const PROJECT_BACKOFF: Duration = Duration::from_millis(500);
 
@@ -114,7 +116,7 @@ impl SourceOptions {
                 off_block_state: source.off_block_state.unwrap_or_else(|| kind.has_off_block_state()),
                 start_height: Height::try_from(source.sync_from_block).unwrap_or_default(),
                 symbol: source.symbol.clone(),
-                decimals: i32::try_from(source.decimals).unwrap_or_default(),
+                decimals: i32::from(source.decimals),
                 required: source.required,
             },
             url: source.url.expose().to_owned(),
@@ -126,6 +128,11 @@ impl SourceOptions {
     }
 }
 
+/// A name for this process that no other has, wherever it runs.
+pub fn unique_holder(program: &str) -> String {
+    format!("{program}, process {}, {}", std::process::id(), uuid::Uuid::new_v4())
+}
+
 /// Indexes until told to stop. Waits for its turn when another process is appending.
 pub async fn run(options: IndexerOptions, stop: CancellationToken) -> Result<(), IndexerError> {
     let log = Arc::new(Log::new(options.database_url.clone(), options.holder.clone()));
@@ -133,10 +140,13 @@ pub async fn run(options: IndexerOptions, stop: CancellationToken) -> Result<(),
         return Ok(());
     }
     let mut tasks = JoinSet::new();
+    let mut followed = Vec::new();
     for source in &options.sources {
         let facts = log.declare(&source.declared).await?;
+        followed.push(facts.source_id);
         spawn_follower(&mut tasks, source, facts, &log, &stop)?;
     }
+    log.configure(&followed).await?;
     tasks.spawn(renew(Arc::clone(&log), stop.clone()));
     tasks.spawn(project(options.clone(), Arc::clone(&log), stop.clone()));
     let mut outcome = Ok(());
@@ -247,10 +257,22 @@ async fn renew(log: Arc<Log>, stop: CancellationToken) -> Result<(), IndexerErro
 /// Moves the views on whenever the log moves. Trouble with the database is waited out; a fenced projector ends.
 async fn project(options: IndexerOptions, log: Arc<Log>, stop: CancellationToken) -> Result<(), IndexerError> {
     let mut head = log.watch_head();
+    let mut fenced = 0;
     while !stop.is_cancelled() {
-        let ended = project_until_trouble(&options, &mut head, &stop).await;
+        let ended = if log.is_held().await {
+            project_until_trouble(&options, &log, &mut head, &stop).await
+        } else {
+            // Whoever appends projects; this process stands by.
+            tokio::time::sleep(STANDBY_INTERVAL).await;
+            Ok(())
+        };
         match ended {
             Ok(()) => {}
+            Err(error @ (ProjectorError::Fenced(_) | ProjectorError::LeftBehind { .. }))
+                if !fenced_again(&mut fenced) =>
+            {
+                tracing::warn!(%error, "the views were moved or replaced; opening them again");
+            }
             Err(ProjectorError::Store(StoreError::Database(error))) => {
                 tracing::warn!(%error, "projecting was interrupted and starts again");
                 metrics::counter!("chert_projector_errors_total").increment(1);
@@ -265,14 +287,22 @@ async fn project(options: IndexerOptions, log: Arc<Log>, stop: CancellationToken
     Ok(())
 }
 
+/// Counts being fenced; true when it goes on for so long that somebody else must really be projecting.
+fn fenced_again(count: &mut u32) -> bool {
+    *count += 1;
+    *count > MAX_FENCED
+}
+
 async fn project_until_trouble(
     options: &IndexerOptions,
+    log: &Log,
     head: &mut tokio::sync::watch::Receiver<schema::event::Position>,
     stop: &CancellationToken,
 ) -> Result<(), ProjectorError> {
     let db = Session::indexer().connect(&options.database_url).await?;
-    let mut projector = Projector::open(db, options.batch_events).await?;
-    while !stop.is_cancelled() {
+    let reader = Session::indexer().connect(&options.database_url).await?;
+    let mut projector = Projector::open(db, options.batch_events).await?.reading_ahead(reader);
+    while !stop.is_cancelled() && log.is_held().await {
         let progress = projector.step().await?;
         metrics::counter!("chert_projector_events_total").increment(u64::try_from(progress.events).unwrap_or_default());
         if progress.events == 0 {

@@ -91,7 +91,8 @@ pub trait Source: Send + Sync + 'static {
     /// The blocks of a range, ascending and without holes, at most up to the tip; a shorter answer is not an error.
     /// Heights, hashes, ids and types of every block have been checked, and each block's parent is the one before it
     /// in the answer; otherwise the whole answer is [`SourceError::Malformed`].
-    fn blocks(&self, range: RangeInclusive<Height>) -> impl Future<Output = Result<Vec<BlockUnit>, SourceError>> + Send;
+    fn blocks(&self, range: RangeInclusive<Height>)
+    -> impl Future<Output = Result<Vec<BlockUnit>, SourceError>> + Send;
 
     /// The hash of the block at a height, or none when the upstream has no such block (now).
     fn hash_at(&self, height: Height) -> impl Future<Output = Result<Option<BlockHash>, SourceError>> + Send;

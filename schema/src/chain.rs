@@ -4,8 +4,11 @@
 
 use std::{fmt, str::FromStr};
 
-use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+mod time;
+
+pub use time::Time;
 
 /// Why a text is not the value it should be; a plain sentence for logs and for `source.unrecognized`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -295,46 +298,6 @@ impl FromStr for Decimal {
     }
 }
 
-/// A point in time, read from RFC 3339, from a naive ISO text (taken as UTC), or from unix seconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Time(DateTime<Utc>);
-
-impl Time {
-    /// The time cut to microseconds, as index columns and the database hold it.
-    pub fn micros(self) -> DateTime<Utc> {
-        self.0.trunc_subsecs(6)
-    }
-
-    /// The time with all its digits.
-    pub fn exact(self) -> DateTime<Utc> {
-        self.0
-    }
-}
-
-impl From<DateTime<Utc>> for Time {
-    fn from(value: DateTime<Utc>) -> Self {
-        Self(value)
-    }
-}
-
-impl FromStr for Time {
-    type Err = Malformed;
-    fn from_str(text: &str) -> Result<Self, Malformed> {
-        let bad = || Malformed::new("time", "is neither RFC 3339 nor unix seconds");
-        let time = if !text.is_empty() && text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit()) {
-            let seconds = text.parse().map_err(|_| bad())?;
-            DateTime::from_timestamp(seconds, 0).ok_or_else(bad)?
-        } else if let Ok(zoned) = DateTime::parse_from_rfc3339(text) {
-            zoned.to_utc()
-        } else {
-            NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").map_err(|_| bad())?.and_utc()
-        };
-        // PostgreSQL's timestamps end long after any block time that is not an attack.
-        let years = DateTime::UNIX_EPOCH..DateTime::from_timestamp(253_402_300_799, 0).ok_or_else(bad)?;
-        if years.contains(&time) { Ok(Self(time)) } else { Err(Malformed::new("time", "is outside 1970 to 9999")) }
-    }
-}
-
 /// A value together with the text that upstream used for it: bodies keep the text, code uses the value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spelled<T> {
@@ -395,49 +358,4 @@ fn digits(what: &'static str, text: &str) -> Result<(), Malformed> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_aitbc_account_has_one_key() {
-        let canonical = |text| AddressRule::Aitbc.canonical(text).expect("well-formed").as_str().to_owned();
-        let expected = "0xea0a973af4ebee8528af4792590752bca91d9d81";
-        assert_eq!(canonical("0xEA0a973AF4EBee8528AF4792590752BcA91d9d81"), expected);
-        assert_eq!(canonical("ait1ea0a973af4ebee8528af4792590752bca91d9d81"), expected);
-        assert_eq!(canonical("aitbc1ea0a973af4ebee8528af4792590752bca91d9d81"), expected);
-        assert_eq!(canonical("genesis"), "genesis");
-        assert!(AddressRule::Exact.canonical("0xAB").expect("kept") != AddressRule::Exact.canonical("0xab").expect("kept"));
-        assert!(AddressRule::Exact.canonical("a\u{0}b").is_err());
-    }
-
-    #[test]
-    fn transaction_ids_are_found_under_every_spelling() {
-        let id = |text: &str| text.parse::<TxId>().expect("well-formed").as_str().to_owned();
-        let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8";
-        assert_eq!(id(uuid), uuid);
-        assert_eq!(id("0x67E5504410b1426f9247bb680e5fe0c8"), uuid);
-        assert_eq!(id(&format!("0x{}", "AB".repeat(32))), "ab".repeat(32));
-    }
-
-    #[test]
-    fn numbers_outside_their_range_are_refused() {
-        assert!("18446744073709551615".parse::<Amount>().is_ok());
-        for bad in ["18446744073709551616", "-1", "1.0", "1e3", "NaN", "", " 1"] {
-            assert!(bad.parse::<Amount>().is_err(), "{bad}");
-        }
-        assert_eq!("12.5".parse::<Decimal>().expect("decimal").nanos(), 12_500_000_000);
-        for bad in ["NaN", "1.", ".5", "1e9", "-1", "1234567890123456789", "1.0000000001"] {
-            assert!(bad.parse::<Decimal>().is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn times_are_read_in_every_form_the_sources_use() {
-        let time = |text: &str| text.parse::<Time>().expect("time").exact().to_rfc3339();
-        assert_eq!(time("2026-01-18T21:02:05.408028988Z"), "2026-01-18T21:02:05.408028988+00:00");
-        assert_eq!(time("2026-11-20T04:56:21"), "2026-11-20T04:56:21+00:00");
-        assert_eq!(time("1768770125"), "2026-01-18T21:02:05+00:00");
-        assert!("yesterday".parse::<Time>().is_err());
-        assert!("99999-01-01T00:00:00Z".parse::<Time>().is_err());
-    }
-}
+mod tests;

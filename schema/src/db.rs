@@ -24,12 +24,30 @@ pub struct Session {
     pub view_schema: &'static str,
     /// Longest a statement may take.
     pub statement_timeout: Duration,
+    /// Longest a transaction may wait for its client.
+    pub idle_timeout: Duration,
 }
 
 impl Session {
-    /// The session of the appender and the projector: bounded so that a takeover never waits long.
+    /// The session of the appender: everything that could hold the one row of `log_head` is bounded, so that a takeover
+    /// never waits for longer than the lease.
+    pub fn appender() -> Self {
+        Self {
+            application: "chert-appender",
+            view_schema: LIVE_SCHEMA,
+            statement_timeout: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(4),
+        }
+    }
+
+    /// The session of the projector and of operators' commands.
     pub fn indexer() -> Self {
-        Self { application: "chert-indexer", view_schema: LIVE_SCHEMA, statement_timeout: Duration::from_secs(60) }
+        Self {
+            application: "chert-indexer",
+            view_schema: LIVE_SCHEMA,
+            statement_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+        }
     }
 
     /// The options of a connection to a URL.
@@ -38,8 +56,10 @@ impl Session {
         Ok(PgConnectOptions::from_str(url)?.application_name(self.application).options([
             ("search_path", format!("{},log,public", self.view_schema)),
             ("statement_timeout", milliseconds.to_string()),
-            ("lock_timeout", "10000".to_owned()),
-            ("idle_in_transaction_session_timeout", "10000".to_owned()),
+            ("lock_timeout", "5000".to_owned()),
+            // Our statements are short; compiling one takes longer than running it.
+            ("jit", "off".to_owned()),
+            ("idle_in_transaction_session_timeout", self.idle_timeout.as_millis().to_string()),
             ("tcp_keepalives_idle", "2".to_owned()),
             ("tcp_keepalives_interval", "1".to_owned()),
             ("tcp_keepalives_count", "3".to_owned()),
@@ -66,18 +86,34 @@ impl Session {
 pub async fn migrate(url: &str, indexer_role: &str, reader_role: &str) -> Result<(), MigrateError> {
     let mut db = PgConnection::connect(url).await?;
     MIGRATOR.run(&mut db).await?;
-    let roles = sqlx::query!(
-        r#"select count(*) as "count!" from pg_roles where rolname in ($1, $2)"#,
-        indexer_role,
-        reader_role
-    )
-    .fetch_one(&mut db)
-    .await?;
-    if roles.count > 0 {
-        sqlx::query!(r#"select log.grant_roles($1, $2)"#, indexer_role, reader_role).fetch_one(&mut db).await?;
+    for role in [indexer_role, reader_role] {
+        ensure_role(&mut db, role).await?;
     }
+    sqlx::query!(r#"select log.grant_roles($1, $2)"#, indexer_role, reader_role).fetch_one(&mut db).await?;
     db.close().await?;
     Ok(())
+}
+
+/// Creates a role that is missing, where this connection may; it cannot log in before an operator gives it a password.
+async fn ensure_role(db: &mut PgConnection, role: &str) -> Result<(), MigrateError> {
+    let row = sqlx::query!(
+        r#"
+        select
+            exists (select 1 from pg_roles where rolname = $1) as "exists!",
+            coalesce((select rolcreaterole or rolsuper from pg_roles where rolname = current_user), false) as "may_create!"
+        "#,
+        role
+    )
+    .fetch_one(&mut *db)
+    .await?;
+    match (row.exists, row.may_create) {
+        (true, _) => Ok(()),
+        (false, true) => {
+            sqlx::query!(r#"select log.create_role($1)"#, role).fetch_one(db).await?;
+            Ok(())
+        }
+        (false, false) => Err(MigrateError::RoleMissing { role: role.to_owned() }),
+    }
 }
 
 /// Why the schema could not be brought up to date.
@@ -86,6 +122,14 @@ pub enum MigrateError {
     /// The database refused or is away.
     #[error("the database did not answer: {0}")]
     Database(#[from] sqlx::Error),
+    /// A role does not exist and this connection may not create it.
+    #[error(
+        "role {role} does not exist and may not be created by this user: run `create role {role} login password '…'; grant {role} to` this user, as a superuser"
+    )]
+    RoleMissing {
+        /// The role.
+        role: String,
+    },
     /// A migration failed, or the database has one that this program does not know.
     #[error("the schema could not be migrated: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),

@@ -3,12 +3,12 @@
 //! It opens no socket but PostgreSQL's. It must not know how a source speaks, what a projection means, or how an
 //! answer is served.
 
+pub mod bulk;
 pub mod canonical;
 pub mod chain;
+pub mod db;
 pub mod event;
 pub mod fold_text;
-pub mod db;
-pub mod pgcopy;
 pub mod source;
 pub mod store;
 pub mod versioned;

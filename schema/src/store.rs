@@ -8,11 +8,14 @@ mod sources;
 mod subjects;
 mod verify;
 
-pub use append::{AppendError, Appended, Appender, Batch, Lease};
+pub use append::{AppendError, Appended, Appender, Batch, CursorMove, Lease};
 pub use read::{LoggedUnit, StoreHead, read_head, read_units};
-pub use sources::{Cursor, Declared, Order, SourceProgress, declare_source, load_facts, order_source, report_state};
-pub use verify::{LogCheck, verify_log};
+pub use sources::{
+    Cursor, Declared, Look, Order, Orders, SourceProgress, configure_sources, declare_source, load_facts, order_source,
+    report_look,
+};
 pub use subjects::{SubjectKey, SubjectNumbers};
+pub use verify::{LogCheck, verify_log};
 
 use crate::chain::Malformed;
 
@@ -31,7 +34,9 @@ pub enum StoreError {
         why: String,
     },
     /// The settings contradict what the database has fixed about a source.
-    #[error("source {name:?} is already in this database with {field} {stored}, and the settings say {wanted}; use another name for another source")]
+    #[error(
+        "source {name:?} is already in this database with {field} {stored}, and the settings say {wanted}; use another name for another source"
+    )]
     SourceChanged {
         /// The source's name.
         name: String,

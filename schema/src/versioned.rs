@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
+use crate::bulk::{RowBatch, Target};
 use crate::event::{Position, SourceId};
-use crate::pgcopy::CopyRows;
 
 /// Keys kept in memory between batches, per view; beyond that all are forgotten and read again when needed.
 const REMEMBERED: usize = 150_000;
@@ -16,16 +16,14 @@ const REMEMBERED: usize = 150_000;
 pub trait Table {
     /// Name of the table with the newest versions; all versions are in `<NAME>_versions`.
     const NAME: &'static str;
-    /// The `copy` statement for versions.
-    const COPY: &'static str;
-    /// How many columns that statement names.
-    const COLUMNS: i16;
+    /// Where versions go.
+    const VERSIONS: &'static Target;
     /// Key columns.
     type Key: Ord + Clone + Send + Sync + std::fmt::Debug;
     /// Value columns.
     type Value: Clone + PartialEq + Send + Sync + std::fmt::Debug;
     /// Adds a version: all nulls when the key is gone.
-    fn encode(rows: &mut CopyRows, key: &Self::Key, value: Option<&Self::Value>, from: Position);
+    fn encode(rows: &mut RowBatch, key: &Self::Key, value: Option<&Self::Value>, from: Position);
 }
 
 /// Rows of a view in memory while a batch is folded: what is known, and what the batch made of it.
@@ -115,11 +113,11 @@ impl<T: Table> Rows<T> {
         if self.versions.is_empty() {
             return Ok(());
         }
-        let mut rows = CopyRows::new(T::COLUMNS);
+        let mut rows = RowBatch::new(T::VERSIONS);
         for (key, value, from) in self.versions.drain(..) {
             T::encode(rows.row(), &key, value.as_ref(), from);
         }
-        rows.send(db, T::COPY).await?;
+        rows.send(db).await?;
         publish(db, T::NAME, before).await
     }
 
@@ -149,9 +147,9 @@ pub async fn restore(
     Ok(row.restored)
 }
 
-/// Declares a versioned view: its key, its row, and with them the COPY statement.
+/// Declares a versioned view: its key, its row, and with them how versions are stored.
 ///
-/// Each column has the name of its table column, the [`CopyRows`] method that encodes it, and its Rust type.
+/// Each column has the name of its table column, the [`RowBatch`] method that encodes it, and its Rust type.
 #[macro_export]
 macro_rules! versioned_table {
     (
@@ -177,16 +175,24 @@ macro_rules! versioned_table {
 
         impl $crate::versioned::Table for $table {
             const NAME: &'static str = $name;
-            const COPY: &'static str = concat!(
-                "copy ", $name, "_versions (", stringify!($first_key), $(", ", stringify!($key_column),)* $(", ", stringify!($column),)+
-                ", from_position, present) from stdin (format binary)"
-            );
-            const COLUMNS: i16 = $crate::versioned_table!(@count $first_key $($key_column)* $($column)+) + 2;
+            const VERSIONS: &'static $crate::bulk::Target = &$crate::bulk::Target {
+                table: concat!($name, "_versions"),
+                columns: concat!(
+                    stringify!($first_key), $(", ", stringify!($key_column),)* $(", ", stringify!($column),)+ ", from_position, present"
+                ),
+                types: &[
+                    $crate::versioned_table!(@type $first_key_method),
+                    $($crate::versioned_table!(@type $key_method),)*
+                    $($crate::versioned_table!(@type $method),)+
+                    $crate::bulk::ColumnType::Int8,
+                    $crate::bulk::ColumnType::Bool,
+                ],
+            };
             type Key = $key;
             type Value = $value;
 
             fn encode(
-                rows: &mut $crate::pgcopy::CopyRows,
+                rows: &mut $crate::bulk::RowBatch,
                 key: &$key,
                 value: Option<&$value>,
                 from: $crate::event::Position,
@@ -201,8 +207,18 @@ macro_rules! versioned_table {
             }
         }
     };
-    (@count) => { 0 };
-    (@count $head:ident $($tail:ident)*) => { 1 + $crate::versioned_table!(@count $($tail)*) };
+    (@type int2) => { $crate::bulk::ColumnType::Int2 };
+    (@type int4) => { $crate::bulk::ColumnType::Int4 };
+    (@type int8) => { $crate::bulk::ColumnType::Int8 };
+    (@type int8_opt) => { $crate::bulk::ColumnType::Int8 };
+    (@type bool) => { $crate::bulk::ColumnType::Bool };
+    (@type text) => { $crate::bulk::ColumnType::Text };
+    (@type text_opt) => { $crate::bulk::ColumnType::Text };
+    (@type bytes) => { $crate::bulk::ColumnType::Bytes };
+    (@type bytes_opt) => { $crate::bulk::ColumnType::Bytes };
+    (@type time) => { $crate::bulk::ColumnType::Time };
+    (@type numeric) => { $crate::bulk::ColumnType::Numeric };
+    (@type numeric_opt) => { $crate::bulk::ColumnType::Numeric };
     (@borrow text $($value:tt)+) => { &$($value)+ };
     (@borrow bytes $($value:tt)+) => { &$($value)+ };
     (@borrow text_opt $($value:tt)+) => { $($value)+.as_deref() };

@@ -36,20 +36,24 @@ pub struct Database {
 impl Target {
     /// The database, started if it is a private one.
     pub async fn open(&self) -> anyhow::Result<Database> {
-        match (&self.data, &self.file.config) {
-            (None, Some(_)) => {
-                let settings = self.file.load()?;
-                Ok(Database {
-                    indexer: settings.database.indexer().expose().to_owned(),
-                    reader: settings.database.reader().expose().to_owned(),
-                    _server: None,
-                })
-            }
-            (data, _) => {
-                let data = data.clone().unwrap_or_else(|| PathBuf::from(DATA));
-                Database::private(storage(&data)).await
-            }
+        // Settings given in any way mean the database that they name; otherwise the private one is meant.
+        let from_environment =
+            std::env::vars_os().any(|(name, _)| name.to_string_lossy().starts_with("CHERT__DATABASE__"));
+        if self.data.is_none() && (self.file.config.is_some() || from_environment) {
+            let settings = self.file.load()?;
+            return Ok(Database {
+                indexer: settings.database.indexer().expose().to_owned(),
+                reader: settings.database.reader().expose().to_owned(),
+                _server: None,
+            });
         }
+        let data = self.data.clone().unwrap_or_else(|| PathBuf::from(DATA));
+        anyhow::ensure!(
+            data.exists(),
+            "there is no data folder {}; name one with --data or settings with --config",
+            data.display()
+        );
+        Database::private(storage(&data)).await
     }
 }
 

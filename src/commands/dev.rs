@@ -4,16 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ::loadtest::network::{self, NetworkConfig, NetworkHandle, ServeOptions};
+use ::schema::chain::Height;
+use ::schema::source::SourceKind;
+use ::schema::store::Declared;
 use anyhow::Context as _;
 use api::ApiOptions;
 use clap::Args;
 use config::{Settings, Storage};
 use indexer::ingest::FollowOptions;
 use indexer::run::{IndexerOptions, SourceOptions};
-use ::loadtest::network::{self, NetworkConfig, NetworkHandle, ServeOptions};
-use ::schema::chain::Height;
-use ::schema::source::SourceKind;
-use ::schema::store::Declared;
 use tokio::task::JoinSet;
 
 use super::database::{DATA, Database, storage};

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ::loadtest::network::{self, NetworkConfig, RunArgs, ServeOptions};
 use chrono::{TimeDelta, Utc};
 use clap::Args;
-use ::loadtest::network::{self, NetworkConfig, RunArgs, ServeOptions};
 
 use super::{SettingsFile, start_telemetry, stop_on_signal};
 

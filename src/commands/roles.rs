@@ -11,7 +11,7 @@ use super::{listen, start_telemetry, stop_on_signal};
 pub async fn index(settings: &Settings, instance: Option<String>) -> anyhow::Result<()> {
     let _telemetry = start_telemetry(settings, "chert-indexer")?;
     let stop = stop_on_signal()?;
-    let instance = instance.unwrap_or_else(|| format!("chert index, process {}", std::process::id()));
+    let instance = instance.unwrap_or_else(|| indexer::run::unique_holder("chert index"));
     let options = IndexerOptions::from_settings(settings, instance);
     if options.sources.is_empty() {
         anyhow::bail!("no source is configured: add a [[source]] to the settings, or set chain.rpc_url");

@@ -1,9 +1,9 @@
 //! An operator's orders to a source.
 
-use clap::{Args, Subcommand};
 use ::schema::chain::Height;
 use ::schema::db::Session;
 use ::schema::store::{Order, order_source};
+use clap::{Args, Subcommand};
 
 use super::database::Target;
 use super::say;

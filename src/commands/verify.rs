@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
+use ::schema::db::{REBUILD_SCHEMA, Session};
+use ::schema::store::verify_log;
 use anyhow::Context as _;
 use clap::Args;
 use indexer::checksum::view_rows;
-use indexer::projector::rebuild::rebuild;
-use ::schema::db::{REBUILD_SCHEMA, Session};
-use ::schema::store::verify_log;
+use indexer::projector::rebuild::{discard, rebuild};
 
 use super::database::Target;
 use super::say;
@@ -40,6 +40,7 @@ impl Verify {
         let session = Session { view_schema: REBUILD_SCHEMA, ..Session::indexer() };
         let anew = view_rows(&mut session.connect(&database.indexer).await?).await?;
         let served = view_rows(&mut live).await?;
+        discard(&database.indexer).await?;
         let mut wrong = Vec::new();
         for (served, anew) in served.iter().zip(&anew) {
             let same = served.checksum() == anew.checksum();
@@ -52,7 +53,10 @@ impl Verify {
         if wrong.is_empty() {
             say(format!("the views agree with the log at position {}", rebuilt.position))
         } else {
-            anyhow::bail!("views that differ from what the log gives: {}; if the indexer is running, stop it first, as a moving view differs", wrong.join(", "))
+            anyhow::bail!(
+                "views that differ from what the log gives: {}; if the indexer is running, stop it first, as a moving view differs",
+                wrong.join(", ")
+            )
         }
     }
 }

@@ -69,7 +69,9 @@ async fn play(folder: PathBuf) -> (String, Arc<Node>) {
 
 async fn head(State(node): State<Arc<Node>>) -> axum::Json<Value> {
     let block = node.block(node.head.load(Ordering::SeqCst));
-    axum::Json(json!({"height": block["height"], "hash": block["hash"], "timestamp": block["timestamp"], "tx_count": block["tx_count"]}))
+    axum::Json(
+        json!({"height": block["height"], "hash": block["hash"], "timestamp": block["timestamp"], "tx_count": block["tx_count"]}),
+    )
 }
 
 async fn range(State(node): State<Arc<Node>>, Query(query): Query<BTreeMap<String, String>>) -> axum::Json<Value> {
@@ -114,7 +116,9 @@ async fn the_recorded_node_is_indexed_verified_and_served() {
     let mut cursor = String::new();
     loop {
         let page = stack.get(&format!("/v1/explorer/transactions?limit=10{cursor}")).await;
-        served.extend(page["items"].as_array().expect("items").iter().map(|tx| tx["tx_id"].as_str().expect("id").to_owned()));
+        served.extend(
+            page["items"].as_array().expect("items").iter().map(|tx| tx["tx_id"].as_str().expect("id").to_owned()),
+        );
         match page["next_cursor"].as_str() {
             Some(next) => cursor = format!("&cursor={next}"),
             None => break,

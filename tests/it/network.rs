@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use loadtest::network::{Fault, FaultKind, BlockDefect, NetworkConfig, NetworkHandle, ServeOptions, TransactionDefect, serve};
+use loadtest::network::{
+    BlockDefect, Fault, FaultKind, NetworkConfig, NetworkHandle, ServeOptions, TransactionDefect, serve,
+};
 use schema::source::SourceKind;
 
 use crate::stack::{Stack, assert_same, source};
@@ -41,9 +43,7 @@ async fn balances_and_supply_are_the_networks_own_ledger_through_its_forks() {
     for _ in 0..12 {
         network.advance(5).await.expect("grows");
         let head = network.head();
-        stack
-            .until("the network's head", |_, source| source["head_hash"].as_str() == Some(head.hash.as_str()))
-            .await;
+        stack.until("the network's head", |_, source| source["head_hash"].as_str() == Some(head.hash.as_str())).await;
     }
     let ledger = network.ledger();
     let mut derived = BTreeMap::new();
@@ -96,7 +96,10 @@ async fn every_fault_is_counted_and_shown_stores_nothing_half_and_passes_without
         network.advance(2).await.expect("grows");
         let what = format!("{kind:?} to be noticed");
         let seen = stack.until(&what, |_, source| source["error_count"].as_u64() > Some(before)).await;
-        assert!(seen["sources"][0]["last_error"].is_string() || seen["sources"][0]["state"] == "following", "{kind:?}: {seen}");
+        assert!(
+            seen["sources"][0]["last_error"].is_string() || seen["sources"][0]["state"] == "following",
+            "{kind:?}: {seen}"
+        );
         network.set_fault(None);
         let head = network.head();
         let what = format!("recovery from {kind:?}");

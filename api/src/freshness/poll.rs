@@ -20,7 +20,7 @@ use super::{Changed, Following, Freshness, Head, Source, ViewState};
 use crate::view::{HashPrefix, prefix};
 
 /// Which notifications wake the poller.
-const CHANNEL: &str = "chert_log";
+const CHANNEL: &str = "chert_views";
 /// The longest that one look may take before the connection counts as dead.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(6);
 /// The pause before the next attempt to listen.
@@ -41,21 +41,24 @@ impl Poller {
     /// Polls until told to stop; a database that is away is said to be away and tried again.
     pub async fn run(self, shutdown: CancellationToken) {
         let wake = Arc::new(Notify::new());
-        let listener = tokio::spawn(listen(self.connect.clone(), Arc::clone(&wake), shutdown.clone()));
+        let listening = shutdown.clone().run_until_cancelled_owned(listen(self.connect.clone(), Arc::clone(&wake)));
+        tokio::spawn(listening);
+        shutdown.run_until_cancelled(self.poll(&wake)).await;
+    }
+
+    async fn poll(&self, wake: &Notify) {
         let mut connection: Option<PgConnection> = None;
-        while !shutdown.is_cancelled() {
+        loop {
             match tokio::time::timeout(LOOK_TIMEOUT, self.look(&mut connection)).await {
                 Ok(Ok(fresh)) => self.publish(fresh),
                 Ok(Err(error)) => self.away(&mut connection, &error),
                 Err(_) => self.away(&mut connection, &sqlx::Error::PoolTimedOut),
             }
             tokio::select! {
-                () = shutdown.cancelled() => {}
                 () = tokio::time::sleep(self.interval) => {}
                 () = wake.notified() => {}
             }
         }
-        listener.abort();
     }
 
     async fn look(&self, kept: &mut Option<PgConnection>) -> sqlx::Result<Freshness> {
@@ -68,8 +71,12 @@ impl Poller {
         Ok(fresh)
     }
 
-    fn publish(&self, fresh: Freshness) {
-        let was_up = self.publish.borrow().database_up;
+    fn publish(&self, mut fresh: Freshness) {
+        let last = Arc::clone(&self.publish.borrow());
+        let was_up = last.database_up;
+        let goes_back = fresh.position < last.position
+            || (fresh.position == last.position && fresh.chain_hash != last.chain_hash);
+        fresh.history = last.history + i64::from(!was_up || goes_back);
         if !was_up {
             tracing::info!(position = fresh.position, "the database answers");
         }
@@ -86,9 +93,9 @@ impl Poller {
     }
 }
 
-async fn listen(connect: PgConnectOptions, wake: Arc<Notify>, shutdown: CancellationToken) {
+async fn listen(connect: PgConnectOptions, wake: Arc<Notify>) {
     let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(connect);
-    while !shutdown.is_cancelled() {
+    loop {
         if let Err(error) = forward(&pool, &wake).await {
             tracing::debug!(%error, "not listening; polling goes on");
         }

@@ -170,7 +170,7 @@ impl View {
         let changed = match at {
             At::Now => fresh.changed(Q::VIEWS),
             // What was true at a position stays so: only another history of the log could change it.
-            At::Position(_) => Changed::default(),
+            At::Position(_) => Changed { position: fresh.history, ..Changed::default() },
         };
         let question = format!("{}?{}", std::any::type_name::<Q>(), query.key());
         let key = Key { question, at: at.bound(), changed: (changed.position, changed.hash) };

@@ -191,6 +191,77 @@ pub struct HistoryItem {
     pub verdict: Option<&'static str>,
 }
 
+/// The statement of [`AddressHistory`]: `$3` is the chain, `$4` the address, `$5` the position before, `$6` the limit.
+macro_rules! history_at {
+    ($db:expr, $at:expr, $views:expr $(, $argument:expr)* $(,)?) => {
+        stamped_by_address!(
+            $db,
+            $at,
+            $views,
+            r#"
+            r.chain as "chain?", r.position as "position?", r.kind as "kind?", r.roles as "roles?", r.height as "height?",
+            r.block_hash as "block_hash?", r.occurred_at as "occurred_at?", r.tx_id as "tx_id?", r.tx_index as "tx_index?",
+            r.sender as "sender?", r.recipient as "recipient?", r.verdict as "verdict?", r.body as "body?"
+            "#,
+            r#"
+                select
+                    src.name as chain, h.position, h.kind, h.roles, h.height, h.block_hash, h.occurred_at, h.tx_id, h.tx_index,
+                    t.sender, t.recipient, h.verdict, h.body
+                from log.sources src
+                cross join (select $4::text as asked) n
+            "#,
+            r#"
+                cross join lateral (
+                    select
+                        e.position, e.kind, array(
+                            select o.role
+                            from log.event_subjects o
+                            where o.subject_id = a.subject_id
+                                and o.position = e.position
+                            order by o.role
+                        ) as roles, e.height, e.block_hash, e.occurred_at, e.tx_id, e.tx_index, e.verdict, e.body
+                    from log.event_subjects es
+                    -- One look-up per row: a merge would read the log backwards to an old address's only event.
+                    cross join lateral (
+                        select
+                            v.position, v.kind, v.height, v.block_hash, v.occurred_at, v.tx_id, v.tx_index, v.verdict,
+                            v.body
+                        from log.events v
+                        where v.position = es.position
+                        offset 0
+                    ) e
+                    where es.subject_id = a.subject_id
+                        and es.position <= s.position
+                        and es.position < coalesce($5, 9223372036854775807)
+                        -- One row per event; grouping would read the whole history before the first row.
+                        and not exists (
+                            select 1
+                            from log.event_subjects o
+                            where o.subject_id = es.subject_id
+                                and o.position = es.position
+                                and o.role < es.role
+                        )
+                        and not exists (
+                            select 1
+                            from log.retractions x
+                            where x.source_id = $3
+                                and e.height is not null
+                                and x.first_position <= e.position
+                                and x.at_position > e.position
+                                and x.at_position <= s.position
+                        )
+                    order by es.position desc
+                    limit $6::bigint + 1
+                ) h
+                left join transactions t on t.source_id = $3 and t.position = h.position
+                where src.source_id = $3
+            "#,
+            "order by r.position desc"
+            $(, $argument)*
+        )
+    };
+}
+
 /// The standing events about an address, newest first; sort key is the position.
 #[derive(Debug, Clone)]
 pub struct AddressHistory {
@@ -214,57 +285,7 @@ impl Query for AddressHistory {
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, rows) = stamped_by_address!(
-            db,
-            at,
-            Self::VIEWS,
-            r#"
-            r.chain as "chain?", r.position as "position?", r.kind as "kind?", r.roles as "roles?", r.height as "height?",
-            r.block_hash as "block_hash?", r.occurred_at as "occurred_at?", r.tx_id as "tx_id?", r.tx_index as "tx_index?",
-            r.sender as "sender?", r.recipient as "recipient?", r.verdict as "verdict?", r.body as "body?"
-            "#,
-            r#"
-                select
-                    src.name as chain, h.position, h.kind, h.roles, h.height, h.block_hash, h.occurred_at, h.tx_id, h.tx_index,
-                    t.sender, t.recipient, h.verdict, h.body
-                from log.sources src
-                cross join (select $4::text as asked) n
-            "#,
-            r#"
-                cross join lateral (
-                    select
-                        e.position, e.kind, g.roles, e.height, e.block_hash, e.occurred_at, e.tx_id, e.tx_index, e.verdict,
-                        e.body
-                    from (
-                        select es.position, array_agg(es.role order by es.role) as roles
-                        from log.event_subjects es
-                        where es.subject_id = a.subject_id
-                            and es.position <= s.position
-                            and es.position < coalesce($5, 9223372036854775807)
-                        group by es.position
-                    ) g
-                    join log.events e on e.position = g.position
-                    where not exists (
-                        select 1
-                        from log.retractions x
-                        where x.source_id = $3
-                            and e.height is not null
-                            and x.first_position <= e.position
-                            and x.at_position > e.position
-                            and x.at_position <= s.position
-                    )
-                    order by g.position desc
-                    limit $6::bigint + 1
-                ) h
-                left join transactions t on t.source_id = $3 and t.position = h.position
-                where src.source_id = $3
-            "#,
-            "order by r.position desc",
-            self.source_id,
-            self.address,
-            self.before,
-            self.limit,
-        )?;
+        let (at, rows) = history_at!(db, at, Self::VIEWS, self.source_id, self.address, self.before, self.limit)?;
         let items = rows.into_iter().filter_map(|row| {
             let kind = Kind::from_code(row.kind?)?;
             let said = row.body.as_deref().map(|body| said_in_body(kind, body)).unwrap_or_default();

@@ -89,6 +89,69 @@ pub(crate) struct Held {
     pub balance: Balance,
 }
 
+/// The statement of [`read`]: `$3` is the chain, `$4` the addresses.
+macro_rules! balances_at {
+    ($db:expr, $at:expr, $views:expr $(, $argument:expr)* $(,)?) => {
+        stamped_by_address!(
+            $db,
+            $at,
+            $views,
+            r#"
+            r.chain as "chain?", r.asked as "asked?", r.subject_id as "subject_id?", r.subject as "subject?",
+            r.balance as "balance?", r.received as "received?", r.sent as "sent?", r.fees_paid as "fees_paid?",
+            r.minted as "minted?", r.staked as "staked?", r.nonce as "nonce?", r.tx_count as "tx_count?",
+            r.first_height as "first_height?", r.last_height as "last_height?", r.complete as "complete?",
+            r.reported_balance as "reported_balance?", r.reported_at as "reported_at?", r.height_before as "height_before?",
+            r.height_after as "height_after?", r.difference as "difference?"
+            "#,
+            r#"
+                select
+                    src.name as chain, n.asked, n.ordinal, a.subject_id, a.subject, b.balance::text as balance,
+                    b.received::text as received, b.sent::text as sent, b.fees_paid::text as fees_paid, b.minted::text as minted,
+                    b.staked::text as staked, b.nonce::text as nonce, b.tx_count, b.first_height, b.last_height, h.complete,
+                    o.reported_balance::text as reported_balance, o.reported_at, o.height_before, o.height_after,
+                    (coalesce(b.balance, 0) - o.reported_balance)::text as difference
+                from log.sources src
+                cross join unnest($4::text[]) with ordinality n (asked, ordinal)
+                left join lateral (
+                    select v.complete
+                    from heads_versions v
+                    where v.source_id = $3
+                        and v.from_position <= s.position
+                    order by v.from_position desc
+                    limit 1
+                ) h on true
+    "#,
+            r#"
+                left join lateral (
+                    select
+                        v.balance, v.received, v.sent, v.fees_paid, v.minted, v.staked, v.nonce, v.tx_count, v.first_height,
+                        v.last_height, v.present
+                    from balances_versions v
+                    where v.source_id = $3
+                        and v.address_id = a.subject_id
+                        and v.from_position <= s.position
+                    order by v.from_position desc
+                    limit 1
+                ) b on b.present
+                left join lateral (
+                    select v.reported_balance, v.reported_at, v.height_before, v.height_after, v.present
+                    from reported_balances_versions v
+                    where src.off_block_state
+                        and v.source_id = $3
+                        and v.address_id = a.subject_id
+                        and v.from_position <= s.position
+                    order by v.from_position desc
+                    limit 1
+                ) o on o.present
+                where src.source_id = $3
+            "#,
+            "order by r.ordinal"
+            $(, $argument)*
+        )
+    };
+}
+
 /// Reads the balances of some canonical addresses of a chain, in the order asked.
 ///
 /// An address that the log knows in another case, and in one other case only, is that address.
@@ -99,64 +162,7 @@ pub(crate) async fn read(
     source_id: i32,
     addresses: &[String],
 ) -> sqlx::Result<(Stamp, Vec<Held>)> {
-    let (at, rows) = stamped_by_address!(
-        db,
-        at,
-        views,
-        r#"
-        r.chain as "chain?", r.asked as "asked?", r.subject_id as "subject_id?", r.subject as "subject?",
-        r.balance as "balance?", r.received as "received?", r.sent as "sent?", r.fees_paid as "fees_paid?",
-        r.minted as "minted?", r.staked as "staked?", r.nonce as "nonce?", r.tx_count as "tx_count?",
-        r.first_height as "first_height?", r.last_height as "last_height?", r.complete as "complete?",
-        r.reported_balance as "reported_balance?", r.reported_at as "reported_at?", r.height_before as "height_before?",
-        r.height_after as "height_after?", r.difference as "difference?"
-        "#,
-        r#"
-            select
-                src.name as chain, n.asked, n.ordinal, a.subject_id, a.subject, b.balance::text as balance,
-                b.received::text as received, b.sent::text as sent, b.fees_paid::text as fees_paid, b.minted::text as minted,
-                b.staked::text as staked, b.nonce::text as nonce, b.tx_count, b.first_height, b.last_height, h.complete,
-                o.reported_balance::text as reported_balance, o.reported_at, o.height_before, o.height_after,
-                (coalesce(b.balance, 0) - o.reported_balance)::text as difference
-            from log.sources src
-            cross join unnest($4::text[]) with ordinality n (asked, ordinal)
-            left join lateral (
-                select v.complete
-                from heads_versions v
-                where v.source_id = $3
-                    and v.from_position <= s.position
-                order by v.from_position desc
-                limit 1
-            ) h on true
-"#,
-        r#"
-            left join lateral (
-                select
-                    v.balance, v.received, v.sent, v.fees_paid, v.minted, v.staked, v.nonce, v.tx_count, v.first_height,
-                    v.last_height, v.present
-                from balances_versions v
-                where v.source_id = $3
-                    and v.address_id = a.subject_id
-                    and v.from_position <= s.position
-                order by v.from_position desc
-                limit 1
-            ) b on b.present
-            left join lateral (
-                select v.reported_balance, v.reported_at, v.height_before, v.height_after, v.present
-                from reported_balances_versions v
-                where src.off_block_state
-                    and v.source_id = $3
-                    and v.address_id = a.subject_id
-                    and v.from_position <= s.position
-                order by v.from_position desc
-                limit 1
-            ) o on o.present
-            where src.source_id = $3
-        "#,
-        "order by r.ordinal",
-        source_id,
-        addresses,
-    )?;
+    let (at, rows) = balances_at!(db, at, views, source_id, addresses)?;
     let held = rows.into_iter().filter_map(|row| {
         let seen = row.balance.is_some() || row.reported_balance.is_some();
         let reported_heights = match (row.height_before, row.height_after) {

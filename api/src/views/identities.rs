@@ -73,6 +73,72 @@ pub(crate) struct Known {
     pub identity: Identity,
 }
 
+/// The statement of [`read`]: `$3` are the ids.
+macro_rules! identities_at {
+    ($db:expr, $at:expr, $views:expr $(, $argument:expr)* $(,)?) => {
+        stamped!(
+            $db,
+            $at,
+            $views,
+            r#"
+            r.ordinal as "ordinal?", r.identity_id as "identity_id?", r.display_name as "display_name?",
+            r.avatar_hash as "avatar_hash?", r.bio as "bio?", r.stats_visibility as "stats_visibility?",
+            r.controller as "controller?", r.key_alg as "key_alg?", r.public_key as "public_key?", r.created_at as "created_at?",
+            r.updated_at as "updated_at?", r.chain as "chain?", r.main_wallet as "main_wallet?",
+            r.wallet_count as "wallet_count?", r.claim_position as "claim_position?", r.subject_id as "subject_id?"
+            "#,
+            r#"
+                select
+                    n.ordinal, i.identity_id, i.display_name, i.avatar_hash, i.bio, i.stats_visibility, i.controller, i.key_alg,
+                    i.public_key, i.created_at, i.updated_at, src.name as chain, l.main_wallet, l.wallet_count, i.claim_position,
+                    sub.subject_id
+                from unnest($3::bytea[]) with ordinality n (asked, ordinal)
+                left join lateral (
+                    select
+                        v.identity_id, v.source_id, v.display_name, v.avatar_hash, v.bio, v.stats_visibility, v.controller,
+                        v.key_alg, v.public_key, v.created_at, v.updated_at, v.claim_position, v.present
+                    from identities_versions v
+                    where v.identity_id = n.asked
+                        and v.from_position <= s.position
+                    order by v.from_position desc
+                    limit 1
+                ) i on i.present
+                left join log.sources src on src.source_id = i.source_id
+                left join log.subjects sub
+                    on sub.namespace = 2
+                    and sub.subject = encode(i.identity_id, 'hex')
+                    and coalesce(sub.source_id, 0) = 0
+                left join lateral (
+                    select
+                        count(*) as wallet_count,
+                        (array_agg(k.wallet_address order by k.claim_position)
+                            filter (where k.link_type in ('main', 'primary')))[1] as main_wallet
+                    from (
+                        select distinct on (v.source_id, v.address_id)
+                            v.address_id, v.wallet_address, v.link_type, v.verdict, v.trusted, v.claim_position, v.present
+                        from wallet_links_versions v
+                        where v.identity_id = i.identity_id
+                            and v.from_position <= s.position
+                        order by v.source_id, v.address_id, v.from_position desc
+                    ) k
+                    join lateral (
+                        select v.identity_id, v.present
+                        from wallet_owners_versions v
+                        where v.address_id = k.address_id
+                            and v.from_position <= s.position
+                        order by v.from_position desc
+                        limit 1
+                    ) o on o.present and o.identity_id = i.identity_id
+                    where k.present
+                        and (k.verdict = 1 or (k.verdict = 3 and k.trusted))
+                ) l on true
+            "#,
+            "order by r.ordinal"
+            $(, $argument)*
+        )
+    };
+}
+
 /// Reads identities in the order asked; none where an id is not registered.
 pub(crate) async fn read(
     db: &mut PgConnection,
@@ -80,66 +146,7 @@ pub(crate) async fn read(
     views: &[&str],
     ids: &[Vec<u8>],
 ) -> sqlx::Result<(Stamp, Vec<Option<Known>>)> {
-    let (at, rows) = stamped!(
-        db,
-        at,
-        views,
-        r#"
-        r.ordinal as "ordinal?", r.identity_id as "identity_id?", r.display_name as "display_name?",
-        r.avatar_hash as "avatar_hash?", r.bio as "bio?", r.stats_visibility as "stats_visibility?",
-        r.controller as "controller?", r.key_alg as "key_alg?", r.public_key as "public_key?", r.created_at as "created_at?",
-        r.updated_at as "updated_at?", r.chain as "chain?", r.main_wallet as "main_wallet?",
-        r.wallet_count as "wallet_count?", r.claim_position as "claim_position?", r.subject_id as "subject_id?"
-        "#,
-        r#"
-            select
-                n.ordinal, i.identity_id, i.display_name, i.avatar_hash, i.bio, i.stats_visibility, i.controller, i.key_alg,
-                i.public_key, i.created_at, i.updated_at, src.name as chain, l.main_wallet, l.wallet_count, i.claim_position,
-                sub.subject_id
-            from unnest($3::bytea[]) with ordinality n (asked, ordinal)
-            left join lateral (
-                select
-                    v.identity_id, v.source_id, v.display_name, v.avatar_hash, v.bio, v.stats_visibility, v.controller,
-                    v.key_alg, v.public_key, v.created_at, v.updated_at, v.claim_position, v.present
-                from identities_versions v
-                where v.identity_id = n.asked
-                    and v.from_position <= s.position
-                order by v.from_position desc
-                limit 1
-            ) i on i.present
-            left join log.sources src on src.source_id = i.source_id
-            left join log.subjects sub
-                on sub.namespace = 2
-                and sub.subject = encode(i.identity_id, 'hex')
-                and coalesce(sub.source_id, 0) = 0
-            left join lateral (
-                select
-                    count(*) as wallet_count,
-                    (array_agg(k.wallet_address order by k.claim_position)
-                        filter (where k.link_type in ('main', 'primary')))[1] as main_wallet
-                from (
-                    select distinct on (v.source_id, v.address_id)
-                        v.address_id, v.wallet_address, v.link_type, v.verdict, v.trusted, v.claim_position, v.present
-                    from wallet_links_versions v
-                    where v.identity_id = i.identity_id
-                        and v.from_position <= s.position
-                    order by v.source_id, v.address_id, v.from_position desc
-                ) k
-                join lateral (
-                    select v.identity_id, v.present
-                    from wallet_owners_versions v
-                    where v.address_id = k.address_id
-                        and v.from_position <= s.position
-                    order by v.from_position desc
-                    limit 1
-                ) o on o.present and o.identity_id = i.identity_id
-                where k.present
-                    and (k.verdict = 1 or (k.verdict = 3 and k.trusted))
-            ) l on true
-        "#,
-        "order by r.ordinal",
-        ids,
-    )?;
+    let (at, rows) = identities_at!(db, at, views, ids)?;
     let known = rows.into_iter().filter(|row| row.ordinal.is_some()).map(|row| {
         Some(Known {
             subject_id: row.subject_id,

@@ -121,15 +121,26 @@ pub async fn of_subject(
         "#,
         r#"
             select e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
-            from (
-                select distinct es.position
-                from log.event_subjects es
-                where es.subject_id = $3
-                    and es.position <= s.position
-            ) about
-            join log.events e on e.position = about.position
+            from log.event_subjects es
+            -- One look-up per row: a merge would read the log backwards to an old subject's only event.
+            cross join lateral (
+                select v.position, v.source_id, v.kind, v.height, v.block_hash, v.tx_id, v.occurred_at
+                from log.events v
+                where v.position = es.position
+                offset 0
+            ) e
             join log.sources src on src.source_id = e.source_id
-            where e.kind = any($4::smallint[])
+            where es.subject_id = $3
+                and es.position <= s.position
+                and e.kind = any($4::smallint[])
+                -- One row per event; grouping would read the whole history before the first row.
+                and not exists (
+                    select 1
+                    from log.event_subjects o
+                    where o.subject_id = es.subject_id
+                        and o.position = es.position
+                        and o.role < es.role
+                )
                 and not exists (
                     select 1
                     from log.retractions x
@@ -139,7 +150,7 @@ pub async fn of_subject(
                         and x.at_position > e.position
                         and x.at_position <= s.position
                 )
-            order by about.position desc
+            order by es.position desc
             limit $5
         "#,
         "order by r.position desc limit 50",

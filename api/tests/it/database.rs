@@ -1,21 +1,23 @@
-//! A migrated database of its own for every test, on the server that `DATABASE_URL` names.
+//! A migrated database of its own for every test.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use config::Role;
+use config::postgres::testing::{TestDatabase, test_database};
+use sqlx::{AssertSqlSafe, PgConnection};
 
-static NEXT: AtomicU32 = AtomicU32::new(0);
+/// Databases that are in use; they go with their server, which ends after this process.
+static IN_USE: Mutex<Vec<TestDatabase>> = Mutex::new(Vec::new());
 
-/// The URL of a new, migrated database.
+/// The URL of a new, migrated database, as a superuser.
 pub async fn fresh_database() -> String {
-    let server = std::env::var("DATABASE_URL").expect("DATABASE_URL names a PostgreSQL server as a superuser");
-    let (base, _) = server.split_once('?').unwrap_or((&server, ""));
-    let (base, _) = base.rsplit_once('/').expect("a URL with a database");
-    let name = format!("api_it_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut db = PgConnection::connect(&format!("{base}/postgres")).await.expect("the server answers");
-    run(&mut db, format!("create database {name}")).await;
-    let url = format!("{base}/{name}");
-    schema::db::migrate(&url, "nobody_indexes", "nobody_reads").await.expect("the migrations apply");
+    let checksums = schema::db::MIGRATOR.iter().flat_map(|migration| migration.checksum.iter().take(2));
+    let key: String = checksums.map(|byte| format!("{byte:02x}")).collect();
+    let migrate =
+        async |urls: config::postgres::testing::DatabaseUrls| schema::db::migrate(&urls.owner, Role::Indexer.name(), Role::Reader.name()).await;
+    let database = test_database(&format!("chert{key}"), migrate).await;
+    let url = database.urls().superuser.clone();
+    IN_USE.lock().unwrap_or_else(PoisonError::into_inner).push(database);
     url
 }
 

@@ -161,6 +161,8 @@ async fn balances_are_those_of_the_worked_example_at_every_position() {
     assert_eq!(pick(alice["provenance"]["events"].as_array().expect("events"), "position"), [9, 4, 2].map(Value::from));
     assert_eq!(alice["provenance"]["count"], 3);
     assert_eq!(alice["provenance"]["link"], "/v1/events?subject=address:alice&source=chert");
+    let listed = network.items(alice["provenance"]["link"].as_str().expect("a link")).await;
+    assert_eq!(listed.len(), 4, "the link lists what was taken back as well");
     assert!(alice.get("reported_balance").is_none(), "a chain whose balances change in blocks only");
 }
 

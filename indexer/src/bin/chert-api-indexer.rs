@@ -4,16 +4,17 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use config::Settings;
-use indexer::run::{IndexerOptions, run};
+use indexer::run::{IndexerOptions, run, unique_holder};
 use tokio_util::sync::CancellationToken;
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let file = std::env::args_os().nth(1).map(PathBuf::from);
     let settings = Settings::load(file.as_deref()).context("the settings cannot be used")?;
-    let _telemetry = config::telemetry::init(&settings.telemetry, "chert-api-indexer").context("telemetry cannot start")?;
+    let _telemetry =
+        config::telemetry::init(&settings.telemetry, "chert-api-indexer").context("telemetry cannot start")?;
     let stop = CancellationToken::new();
-    let options = IndexerOptions::from_settings(&settings, format!("chert-api-indexer, process {}", std::process::id()));
+    let options = IndexerOptions::from_settings(&settings, unique_holder("chert-api-indexer"));
     let indexer = tokio::spawn(run(options, stop.clone()));
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}

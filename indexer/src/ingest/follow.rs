@@ -1,25 +1,34 @@
 //! One source, followed from its first block to its tip and along it.
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use futures::StreamExt;
-use schema::chain::{BlockHash, Height, Spelled};
-use schema::event::{Check, Entry, Event, Finalized, Retracted, Role, SourceStarted, Subject, Unit};
-use schema::source::{FeeRule, SourceFacts};
-use schema::store::{Batch, Cursor, SourceProgress};
+use schema::chain::{BlockHash, Height};
+use schema::event::{Entry, Event, Finalized, Retracted, SourceStarted, Unit};
+use schema::source::SourceFacts;
+use schema::store::{Batch, Cursor, CursorMove, Look, SourceProgress};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::fork::{self, Look};
+use super::fork::{self, Branch};
 use super::report::Waiting;
 use super::{FollowError, FollowOptions, Log, MAX_BACKOFF};
-use crate::source::{BlockUnit, Source, SourceError, Tip};
+
+mod rules;
+
+use crate::source::{Source, SourceError, Tip};
+use rules::{finalized, is_backfill, linked, pages, pause_after, reserved, spelled, weight};
 
 /// Blocks compared with the node's below the tip at each quiet poll: a rewrite there need not change the newest hash we know.
 const TRAILING: u32 = 16;
+
+/// Longest that a backfill goes on without looking at the tip and the operator's orders again.
+const LONGEST_ROUND: Duration = Duration::from_secs(5);
+
+/// Text held before it is appended, in bytes; a block is never split.
+const MAX_BATCH_BYTES: usize = 16 << 20;
 
 /// What a round of following came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,13 +49,23 @@ pub struct Follower<S: Source> {
     options: FollowOptions,
     progress: Option<SourceProgress>,
     introduced: bool,
+    troubled: bool,
     waiting: Waiting,
 }
 
 impl<S: Source> Follower<S> {
     /// A follower of a source that has been declared in the log.
     pub fn new(source: Arc<S>, log: Arc<Log>, facts: SourceFacts, options: FollowOptions) -> Self {
-        Self { source, log, facts, options, progress: None, introduced: false, waiting: Waiting::default() }
+        Self {
+            source,
+            log,
+            facts,
+            options,
+            progress: None,
+            introduced: false,
+            troubled: true,
+            waiting: Waiting::default(),
+        }
     }
 
     /// Follows until told to stop. Trouble is counted, shown in the source's state, and tried again after a pause.
@@ -82,6 +101,17 @@ impl<S: Source> Follower<S> {
         if round.is_err() {
             // What we believe about the log may be wrong after an error.
             self.progress = None;
+            self.troubled = true;
+        } else if self.troubled {
+            // Only a round that came to its end is a recovery; a named tip alone is not.
+            let look = Look { recovered: true, ..Look::default() };
+            match self.log.report_look(self.facts.source_id, look).await {
+                Ok(_) => self.troubled = false,
+                Err(error) => {
+                    self.progress = None;
+                    return Err(error.into());
+                }
+            }
         }
         round
     }
@@ -92,8 +122,7 @@ impl<S: Source> Follower<S> {
             Some(progress) => progress,
             None => self.log.progress(id).await?,
         };
-        if progress.paused {
-            self.log.report_state(id, None, "paused", None).await?;
+        if progress.paused && self.log.report_look(id, Look::default()).await?.paused {
             return Ok(Round::Paused);
         }
         if !self.introduced {
@@ -103,18 +132,24 @@ impl<S: Source> Follower<S> {
         let tip = self.source.tip().await?;
         let behind = progress.cursor.as_ref().is_none_or(|cursor| tip.height > cursor.height);
         let state = if is_backfill(&progress, &tip, self.options.finality_depth) { "backfilling" } else { "following" };
-        self.log.report_state(id, Some((tip.height, tip.hash.as_ref())), state, None).await?;
+        let state = (!self.troubled).then_some(state);
+        let look = Look { tip: Some((tip.height, tip.hash.as_ref())), state, ..Look::default() };
+        let orders = self.log.report_look(id, look).await?;
+        let progress = SourceProgress { paused: orders.paused, accepted_fork: orders.accepted_fork, ..progress };
+        self.progress = Some(progress.clone());
+        if progress.paused {
+            return Ok(Round::Paused);
+        }
         if behind && tip.height >= self.facts.start_height {
             return self.advance(&progress, &tip).await;
         }
         match &progress.cursor {
             Some(cursor) if self.is_rewritten(cursor, &tip).await? => self.check_fork(&progress, cursor, &tip).await,
-            Some(_) | None => {
-                if self.facts.off_block_state && progress.cursor.as_ref().is_some_and(|c| c.height == tip.height) {
-                    self.waiting.ask(&*self.source, &self.log, &self.facts).await?;
-                }
+            Some(cursor) if self.facts.off_block_state && cursor.height == tip.height => {
+                self.waiting.ask(&*self.source, &self.log, &self.facts, cursor).await?;
                 Ok(Round::Quiet)
             }
+            Some(_) | None => Ok(Round::Quiet),
         }
     }
 
@@ -136,10 +171,15 @@ impl<S: Source> Follower<S> {
                 kind: self.facts.kind.name().to_owned(),
                 start_height: spelled(self.facts.start_height),
             };
-            let entry =
-                Entry { event: Event::SourceStarted(started), tx: None, verdict: None, subjects: reserved(&self.facts) };
+            let entry = Entry {
+                event: Event::SourceStarted(started),
+                tx: None,
+                verdict: None,
+                subjects: reserved(&self.facts),
+            };
             let unit = Unit { block: None, occurred_at: Utc::now(), entries: vec![entry] };
-            self.log.append(self.facts.source_id, &Batch { units: vec![unit], ..Batch::default() }).await?;
+            let batch = Batch { units: vec![unit], expected: progress.cursor.clone(), ..Batch::default() };
+            self.log.append(self.facts.source_id, &batch).await?;
         } else if let Some(genesis) = &met.genesis_hash {
             let ours = self.log.hashes(self.facts.source_id, Height::GENESIS, Height::GENESIS).await?;
             if ours.iter().any(|(_, hash)| hash != genesis) {
@@ -154,7 +194,9 @@ impl<S: Source> Follower<S> {
     /// Fetches and appends from the cursor to the tip, several pages at a time.
     async fn advance(&mut self, progress: &SourceProgress, tip: &Tip) -> Result<Round, FollowError> {
         let from = match &progress.cursor {
-            Some(cursor) => cursor.height.next().ok_or_else(|| FollowError::Halted("the height range is exhausted".into()))?,
+            Some(cursor) => {
+                cursor.height.next().ok_or_else(|| FollowError::Halted("the height range is exhausted".into()))?
+            }
             None => self.facts.start_height,
         };
         let pages = pages(from, tip.height, self.source.page());
@@ -167,10 +209,14 @@ impl<S: Source> Follower<S> {
         });
         let mut fetched = fetched.buffered(self.options.fetch_concurrency);
         let mut pending: Vec<Unit> = Vec::new();
-        let mut events = 0;
+        let (mut events, mut bytes) = (0, 0);
         let mut cursor = progress.cursor.clone();
         let mut appended = cursor.clone();
+        let started = Instant::now();
         let outcome = loop {
+            if started.elapsed() > LONGEST_ROUND {
+                break Ok(());
+            }
             let page = match fetched.next().await {
                 None => break Ok(()),
                 Some(Err(error)) => break Err(FollowError::from(error)),
@@ -182,6 +228,7 @@ impl<S: Source> Follower<S> {
                 match linked(block, cursor.as_ref(), self.facts.start_height) {
                     Ok((next, unit)) => {
                         events += unit.entries.len();
+                        bytes += weight(&unit);
                         pending.push(unit);
                         cursor = Some(next);
                     }
@@ -190,10 +237,10 @@ impl<S: Source> Follower<S> {
                         break;
                     }
                 }
-                if events >= self.options.max_batch_events {
+                if events >= self.options.max_batch_events || bytes >= MAX_BATCH_BYTES {
                     self.append(std::mem::take(&mut pending), cursor.clone()).await?;
                     appended.clone_from(&cursor);
-                    events = 0;
+                    (events, bytes) = (0, 0);
                 }
             }
             if let Some(error) = broken {
@@ -207,7 +254,16 @@ impl<S: Source> Follower<S> {
         }
         let moved = appended != progress.cursor;
         match (outcome, &progress.cursor) {
-            (Ok(()), _) => Ok(if moved { Round::Moved } else { Round::Quiet }),
+            (Ok(()), _) if moved => Ok(Round::Moved),
+            // The node named a newer block and gave none: it may be on another branch below, or only be slow.
+            (Ok(()), Some(cursor)) if self.is_rewritten(cursor, tip).await? => {
+                self.check_fork(progress, cursor, tip).await
+            }
+            (Ok(()), _) => Err(SourceError::Transient(format!(
+                "the node names block {} and does not give block {from}",
+                tip.height
+            ))
+            .into()),
             // The very first block does not fit ours: look again whether the node is on another branch.
             (Err(FollowError::Source(SourceError::Malformed(_))), Some(cursor)) if !moved => {
                 match self.check_fork(progress, cursor, tip).await? {
@@ -226,18 +282,28 @@ impl<S: Source> Follower<S> {
     async fn append(&mut self, mut units: Vec<Unit>, cursor: Option<Cursor>) -> Result<(), FollowError> {
         let known = self.progress.as_ref().and_then(|progress| progress.finalized);
         let finalized = cursor.as_ref().and_then(|cursor| finalized(cursor.height, self.options.finality_depth, known));
-        self.waiting.note(&units);
+        if self.facts.off_block_state {
+            self.waiting.note(&units);
+        }
         if let (Some(through), Some(occurred_at)) = (finalized, units.last().map(|unit| unit.occurred_at)) {
             let event = Finalized { rule: "depth".to_owned(), through_height: spelled(through) };
             let entry = Entry { event: Event::Finalized(event), tx: None, verdict: None, subjects: Vec::new() };
             units.push(Unit { block: None, occurred_at, entries: vec![entry] });
         }
         let blocks = units.len();
-        let batch = Batch { units, cursor: cursor.clone(), clear_cursor: false, finalized };
+        let expected = self.progress.as_ref().and_then(|progress| progress.cursor.clone());
+        let moved = cursor.clone().map_or(CursorMove::Keep, CursorMove::To);
+        let batch = Batch { units, expected, cursor: moved, finalized, uses_accepted_fork: false };
         let appended = self.log.append(self.facts.source_id, &batch).await?;
         metrics::counter!("chert_log_events_total", "source" => self.facts.name.clone())
             .increment(u64::try_from(appended.events).unwrap_or_default());
-        tracing::debug!(source = self.facts.name, blocks, events = appended.events, position = appended.head.position.0, "appended");
+        tracing::debug!(
+            source = self.facts.name,
+            blocks,
+            events = appended.events,
+            position = appended.head.position.0,
+            "appended"
+        );
         if let Some(progress) = &mut self.progress {
             progress.cursor = cursor;
             progress.finalized = progress.finalized.max(finalized);
@@ -262,130 +328,85 @@ impl<S: Source> Follower<S> {
     }
 
     /// A second look, and a retraction when it confirms the first.
-    async fn check_fork(&mut self, progress: &SourceProgress, cursor: &Cursor, tip: &Tip) -> Result<Round, FollowError> {
-        let id = self.facts.source_id;
-        let shared = match fork::look(&*self.source, &self.log, id, cursor, tip.height).await? {
-            Look::Same => return Ok(Round::Quiet),
-            Look::Foreign => {
+    async fn check_fork(
+        &mut self,
+        progress: &SourceProgress,
+        cursor: &Cursor,
+        tip: &Tip,
+    ) -> Result<Round, FollowError> {
+        let shared = match fork::compare(&*self.source, &self.log, &self.facts, cursor, tip.height).await? {
+            Branch::Ours => return Ok(Round::Quiet),
+            Branch::Foreign => {
                 let why = format!("the node of {} shares no block with the log, not even the first", self.facts.name);
                 return Err(FollowError::Halted(why));
             }
-            Look::Forked(shared) => shared,
+            Branch::Parted(shared) => Some(shared),
+            Branch::PartedBeforeStart => None,
         };
-        let accepted = progress.accepted_fork.is_some_and(|height| shared.height >= height);
-        if progress.finalized.is_some_and(|finalized| shared.height < finalized) && !accepted {
+        let parted = shared.as_ref().map_or(self.facts.start_height.saturating_sub(1), |shared| shared.height);
+        let accepted = progress.accepted_fork.is_some_and(|height| parted >= height);
+        let is_final = progress.finalized.is_some_and(|finalized| parted < finalized);
+        if is_final && !accepted {
             let name = &self.facts.name;
             let why = format!(
                 "the node of {name} has replaced finalized blocks: the branches part after height {height}; if that is right, run `chert source accept-fork {name} --height {height}`",
-                height = shared.height
+                height = parted
             );
             return Err(FollowError::Halted(why));
         }
-        self.retract(cursor, shared).await?;
+        self.retract(cursor, shared, parted, is_final).await?;
         Ok(Round::Moved)
     }
 
-    async fn retract(&mut self, cursor: &Cursor, shared: Cursor) -> Result<(), FollowError> {
+    async fn retract(
+        &mut self,
+        cursor: &Cursor,
+        shared: Option<Cursor>,
+        parted: Height,
+        uses_accepted_fork: bool,
+    ) -> Result<(), FollowError> {
         let id = self.facts.source_id;
-        let replaced = shared.height.next().unwrap_or(shared.height);
-        let Some(first) = self.log.first_position(id, replaced).await? else { return Ok(()) };
+        let replaced = shared.as_ref().map_or(Some(self.facts.start_height), |shared| shared.height.next());
+        let replaced = replaced.ok_or_else(|| FollowError::Halted("the height range is exhausted".into()))?;
+        let Some(first) = self.log.first_position(id, replaced).await? else {
+            return Err(
+                SourceError::Malformed(format!("block {replaced}, said to be replaced, was never indexed")).into()
+            );
+        };
         let retracted = Retracted {
             first_position: spelled(Height::from_db(first.0).unwrap_or_default()),
-            fork_height: spelled(shared.height),
+            fork_height: spelled(parted),
             old_head_hash: cursor.hash.to_string(),
             old_head_height: spelled(cursor.height),
             reason: format!("the node has another block at height {replaced}"),
         };
-        tracing::info!(source = self.facts.name, fork_height = %shared.height, old_head = %cursor.height, "the node is on another branch: retracting");
+        tracing::info!(source = self.facts.name, fork_height = %parted, old_head = %cursor.height, "the node is on another branch: retracting");
         metrics::counter!("chert_source_reorganisations_total", "source" => self.facts.name.clone()).increment(1);
         let entry = Entry { event: Event::Retracted(retracted), tx: None, verdict: None, subjects: Vec::new() };
-        let unit = Unit { block: None, occurred_at: Utc::now(), entries: vec![entry] };
-        let batch = Batch { units: vec![unit], cursor: Some(shared.clone()), clear_cursor: false, finalized: None };
+        let batch = Batch {
+            units: vec![Unit { block: None, occurred_at: Utc::now(), entries: vec![entry] }],
+            expected: Some(cursor.clone()),
+            cursor: shared.clone().map_or(CursorMove::Clear, CursorMove::To),
+            finalized: None,
+            uses_accepted_fork,
+        };
         self.log.append(id, &batch).await?;
         if let Some(progress) = &mut self.progress {
-            progress.cursor = Some(shared);
+            progress.cursor = shared;
         }
         Ok(())
     }
 
     async fn report_trouble(&self, error: &FollowError, pause: Duration) {
         let state = if matches!(error, FollowError::Halted(_)) { "halted" } else { "stalled" };
-        metrics::counter!("chert_source_errors_total", "source" => self.facts.name.clone(), "class" => error.class()).increment(1);
+        metrics::counter!("chert_source_errors_total", "source" => self.facts.name.clone(), "class" => error.class())
+            .increment(1);
         tracing::warn!(source = self.facts.name, %error, class = error.class(), retry_in_ms = pause.as_millis(), "following was interrupted");
-        let reported = self.log.report_state(self.facts.source_id, None, state, Some(&error.to_string())).await;
+        let text = error.to_string();
+        let look = Look { state: Some(state), trouble: Some(&text), ..Look::default() };
+        let reported = self.log.report_look(self.facts.source_id, look).await;
         if let Err(error) = reported {
             tracing::warn!(source = self.facts.name, %error, "the trouble could not be stored");
         }
     }
-}
-
-fn pause_after(error: &FollowError, backoff: Duration) -> Duration {
-    match error {
-        FollowError::Source(SourceError::RateLimited { retry_after }) => (*retry_after).min(Duration::from_secs(120)),
-        FollowError::Source(SourceError::Unsuitable(_)) | FollowError::Halted(_) => MAX_BACKOFF,
-        FollowError::Source(SourceError::Transient(_) | SourceError::Malformed(_))
-        | FollowError::Append(_)
-        | FollowError::Store(_) => backoff,
-    }
-}
-
-fn is_backfill(progress: &SourceProgress, tip: &Tip, depth: u32) -> bool {
-    progress.cursor.as_ref().is_none_or(|cursor| cursor.height.saturating_add(depth) < tip.height)
-}
-
-/// The ranges to ask for, in order.
-fn pages(from: Height, through: Height, size: u32) -> impl Iterator<Item = RangeInclusive<Height>> + Send {
-    let mut next = Some(from);
-    std::iter::from_fn(move || {
-        let first = next.filter(|&first| first <= through)?;
-        let last = first.saturating_add(size.saturating_sub(1)).min(through);
-        next = last.next();
-        Some(first..=last)
-    })
-}
-
-/// Checks that a block follows the cursor, and stores the outcome with the block.
-fn linked(mut block: BlockUnit, cursor: Option<&Cursor>, start: Height) -> Result<(Cursor, Unit), FollowError> {
-    let expected = cursor.map_or(Some(start), |cursor| cursor.height.next());
-    if Some(block.height) != expected {
-        let why = format!("block {} came where block {} was asked for", block.height, expected.unwrap_or_default());
-        return Err(SourceError::Malformed(why).into());
-    }
-    let check = match (cursor, &block.parent_hash) {
-        (Some(cursor), Some(parent)) if *parent == cursor.hash => Check::verified(),
-        (Some(cursor), parent) => {
-            let parent = parent.as_ref().map_or_else(|| "none".to_owned(), BlockHash::to_string);
-            let why = format!("block {} names parent {parent}, and block {} is {}", block.height, cursor.height, cursor.hash);
-            return Err(SourceError::Malformed(why).into());
-        }
-        (None, _) if block.height == Height::GENESIS => Check::unverifiable("the first block has no parent"),
-        (None, _) => Check::unverifiable("the parent was not indexed"),
-    };
-    block.set_link(check);
-    Ok((Cursor { height: block.height, hash: block.hash }, block.unit))
-}
-
-/// The finalized height that a head gives, when it is news.
-fn finalized(head: Height, depth: u32, known: Option<Height>) -> Option<Height> {
-    let through = head.to_db().checked_sub(i64::from(depth))?;
-    let through = Height::from_db(through).ok()?;
-    (known.is_none_or(|known| through > known)).then_some(through)
-}
-
-/// The accounts that the chain's rules name; as subjects of the first event they have numbers before they are touched.
-fn reserved(facts: &SourceFacts) -> Vec<(Role, Subject)> {
-    let levy = match facts.kind.fee_rule() {
-        FeeRule::PaidTo(levy) => Some(levy),
-        FeeRule::Burned => None,
-    };
-    [levy, facts.kind.furnace(), facts.kind.origin()]
-        .into_iter()
-        .flatten()
-        .filter_map(|text| facts.kind.address_rule().canonical(text).ok())
-        .map(|address| (Role::Account, Subject::address(&address)))
-        .collect()
-}
-
-fn spelled(height: Height) -> Spelled<Height> {
-    Spelled::parse(height.to_string()).expect("a height's own text is a height")
 }

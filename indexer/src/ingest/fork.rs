@@ -4,51 +4,67 @@ use std::collections::BTreeMap;
 
 use schema::chain::{BlockHash, Height};
 use schema::event::{Position, SourceId};
+use schema::source::SourceFacts;
 use schema::store::{Cursor, StoreError};
 use sqlx::PgConnection;
 
 use super::{FollowError, Log};
-use crate::source::Source;
+use crate::source::{Source, SourceError};
 
 /// Heights compared at once while walking back.
 const WINDOW: u32 = 64;
 
 /// What a second look at the node showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum Branch {
     /// The node has our blocks as far as it has any: what looked like a fork was a wrong answer.
-    Same,
+    Ours,
     /// The node's branch leaves ours after this block.
-    Forked(Cursor),
+    Parted(Cursor),
+    /// The chain is followed from above genesis, and already the first block that we have is another one there.
+    PartedBeforeStart,
     /// The node shares no block with us, not even block 0.
     Foreign,
 }
 
 /// Looks twice at the node's branch and compares it with ours, from a height downwards.
-pub(super) async fn look<S: Source>(source: &S, log: &Log, id: SourceId, cursor: &Cursor, tip: Height) -> Result<Look, FollowError> {
+pub(super) async fn compare<S: Source>(
+    source: &S,
+    log: &Log,
+    facts: &SourceFacts,
+    cursor: &Cursor,
+    tip: Height,
+) -> Result<Branch, FollowError> {
+    let id = facts.source_id;
     let top = cursor.height.min(tip);
     let theirs = source.hash_at(top).await?;
     let again = source.hash_at(top).await?;
-    if theirs != again {
-        return Ok(Look::Same);
-    }
-    let Some(theirs) = theirs else { return Ok(Look::Same) };
+    let (Some(theirs), true) = (&theirs, theirs == again) else { return Ok(Branch::Ours) };
     let ours = log.hashes(id, top, top).await?;
-    if ours.iter().any(|(_, hash)| *hash == theirs) {
-        return Ok(Look::Same);
+    if ours.iter().any(|(_, hash)| hash == theirs) {
+        return Ok(Branch::Ours);
     }
     let mut through = top;
     loop {
-        let from = through.saturating_sub(WINDOW - 1);
+        let from = through.saturating_sub(WINDOW - 1).max(facts.start_height);
         let theirs: BTreeMap<Height, BlockHash> = source.hashes(from..=through).await?.into_iter().collect();
+        let Some(lowest) = theirs.keys().next().copied() else {
+            let why = format!("the node names no block from {from} to {through}, which it must have");
+            return Err(SourceError::Transient(why).into());
+        };
         let ours = log.hashes(id, from, through).await?;
         let shared = ours.iter().rev().find(|(height, hash)| theirs.get(height) == Some(hash));
         if let Some((height, hash)) = shared {
-            return Ok(Look::Forked(Cursor { height: *height, hash: hash.clone() }));
+            if *height >= top {
+                let why = format!("the node names two different blocks at height {top}");
+                return Err(SourceError::Malformed(why).into());
+            }
+            return Ok(Branch::Parted(Cursor { height: *height, hash: hash.clone() }));
         }
-        match from.previous() {
-            Some(below) if !ours.is_empty() => through = below,
-            Some(_) | None => return Ok(Look::Foreign),
+        match lowest.previous() {
+            Some(below) if lowest > facts.start_height => through = below,
+            Some(_) => return Ok(Branch::PartedBeforeStart),
+            None => return Ok(Branch::Foreign),
         }
     }
 }

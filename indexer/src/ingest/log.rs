@@ -6,7 +6,9 @@ use schema::chain::{BlockHash, Height};
 use schema::db::Session;
 use schema::event::{Position, SourceId};
 use schema::source::SourceFacts;
-use schema::store::{self, AppendError, Appended, Appender, Batch, Declared, Lease, SourceProgress, StoreError};
+use schema::store::{
+    self, AppendError, Appended, Appender, Batch, Declared, Lease, Look, Orders, SourceProgress, StoreError,
+};
 use tokio::sync::{Mutex, MutexGuard, watch};
 
 /// How long the right to append outlives the last sign of life.
@@ -41,6 +43,18 @@ impl Log {
     pub async fn acquire(&self) -> Result<(), AppendError> {
         let mut slot = self.appender.lock().await;
         self.ensure(&mut slot).await.map(|_| ())
+    }
+
+    /// Writes down which sources this process follows, in the order of its settings.
+    pub async fn configure(&self, in_order: &[SourceId]) -> Result<(), AppendError> {
+        let mut slot = self.appender.lock().await;
+        let configured = store::configure_sources(self.ensure(&mut slot).await?.db(), in_order).await;
+        self.settle(&mut slot, configured)
+    }
+
+    /// Whether this process has the right to append, as far as it knows.
+    pub async fn is_held(&self) -> bool {
+        self.appender.lock().await.is_some()
     }
 
     /// Keeps the right to append while nothing happens.
@@ -91,21 +105,20 @@ impl Log {
         self.settle(&mut slot, progress)
     }
 
-    /// Stores what a poll showed.
-    pub async fn report_state(
-        &self,
-        source: SourceId,
-        tip: Option<(Height, Option<&BlockHash>)>,
-        state: &str,
-        error: Option<&str>,
-    ) -> Result<(), AppendError> {
+    /// Stores what a look at a source showed, and takes the operator's orders.
+    pub async fn report_look(&self, source: SourceId, look: Look<'_>) -> Result<Orders, AppendError> {
         let mut slot = self.appender.lock().await;
-        let reported = store::report_state(self.ensure(&mut slot).await?.db(), source, tip, state, error).await;
+        let reported = store::report_look(self.ensure(&mut slot).await?.db(), source, look).await;
         self.settle(&mut slot, reported)
     }
 
     /// The hashes of a source's standing blocks in a range of heights.
-    pub async fn hashes(&self, source: SourceId, from: Height, through: Height) -> Result<Vec<(Height, BlockHash)>, AppendError> {
+    pub async fn hashes(
+        &self,
+        source: SourceId,
+        from: Height,
+        through: Height,
+    ) -> Result<Vec<(Height, BlockHash)>, AppendError> {
         let mut slot = self.appender.lock().await;
         let hashes = super::fork::standing_hashes(self.ensure(&mut slot).await?.db(), source, from, through).await;
         self.settle(&mut slot, hashes)
@@ -118,16 +131,24 @@ impl Log {
         self.settle(&mut slot, position)
     }
 
-    /// Addresses of a source that were active after the node last reported about them.
-    pub async fn unreported(&self, source: SourceId, limit: i64) -> Result<Vec<String>, AppendError> {
+    /// A page of a source's addresses that were active after the node last reported about them.
+    pub async fn unreported(
+        &self,
+        source: SourceId,
+        below: i64,
+        limit: i64,
+    ) -> Result<(Vec<String>, Option<i64>), AppendError> {
         let mut slot = self.appender.lock().await;
-        let addresses = super::report::unreported(self.ensure(&mut slot).await?.db(), source, limit).await;
+        let addresses = super::report::unreported(self.ensure(&mut slot).await?.db(), source, below, limit).await;
         self.settle(&mut slot, addresses)
     }
 
-    async fn ensure<'a>(&self, slot: &'a mut MutexGuard<'_, Option<Appender>>) -> Result<&'a mut Appender, AppendError> {
+    async fn ensure<'a>(
+        &self,
+        slot: &'a mut MutexGuard<'_, Option<Appender>>,
+    ) -> Result<&'a mut Appender, AppendError> {
         if slot.is_none() {
-            let db = Session::indexer().connect(&self.url).await?;
+            let db = Session::appender().connect(&self.url).await?;
             let appender = Appender::take(db, self.lease.clone()).await?;
             self.head.send_replace(appender.head().position);
             **slot = Some(appender);

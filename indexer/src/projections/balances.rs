@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use schema::chain::{Address, Height};
-use schema::event::{Event, Position, SourceId, TransactionApplied};
+use schema::event::{Event, Part, Position, SourceId, TransactionApplied};
 use schema::source::FeeRule;
 use schema::store::{LoggedUnit, StoreError};
 use schema::versioned::{Rows, restore};
@@ -146,6 +146,10 @@ impl Balances {
     /// On a chain that also changes outside its blocks, spending more than we know of is noteworthy, not wrong.
     fn judge_overspending(&self, moment: &Moment<'_>, sender: &Address, findings: &mut Findings) {
         let source = moment.event.source_id;
+        if moment.facts().start_height > Height::GENESIS {
+            // What was received before the first block that is followed is not known.
+            return;
+        }
         let Some(address_id) = moment.world.address_id(source, sender) else { return };
         let balance = self.balances.get(&BalanceKey { source_id: source.0, address_id }).map_or(0, |row| row.balance);
         let closed = self.supply.get(&SupplyKey { source_id: source.0 }).is_some_and(|supply| supply.closed);
@@ -169,6 +173,17 @@ impl Balances {
                 supply.minted += amount;
             }
         });
+    }
+
+    /// Money may have moved or come into being without our knowing: from now on a negative balance is noteworthy and no
+    /// longer proof that our arithmetic is wrong.
+    fn open(&mut self, moment: &Moment<'_>, part: Part) {
+        let by_origin = moment.tx_sender.is_some_and(|sender| moment.is_from_origin(sender));
+        let key = SupplyKey { source_id: moment.event.source_id.0 };
+        let closed = self.supply.get(&key).is_some_and(|supply| supply.closed);
+        if closed && (part == Part::Transaction || by_origin) {
+            self.edit_supply(moment.event.source_id, |supply| supply.closed = false);
+        }
     }
 
     fn stake(&mut self, moment: &Moment<'_>, account: &str, sender: &str, delta: i128, findings: &mut Findings) {
@@ -211,7 +226,9 @@ impl Balances {
             return Err(broken(format!("{held_in_all} base units are held, but {created} exist")));
         }
         match overdrawn {
-            Some(address) if supply.closed => Err(broken(format!("{address} has a negative balance on a closed chain"))),
+            Some(address) if supply.closed => {
+                Err(broken(format!("{address} has a negative balance on a closed chain")))
+            }
             Some(_) | None => Ok(()),
         }
     }
@@ -224,9 +241,8 @@ fn receipts(moment: &Moment<'_>, tx: &TransactionApplied, disclosed: i128) -> Ve
         let recipient = tx.recipient.as_deref().and_then(address);
         recipient.map(|recipient| (recipient, disclosed)).into_iter().collect()
     } else {
-        let part = |output: &schema::event::Output| {
-            Some((address(&output.recipient)?, i128::from(output.amount.get().get())))
-        };
+        let part =
+            |output: &schema::event::Output| Some((address(&output.recipient)?, i128::from(output.amount.get().get())));
         tx.outputs.iter().filter_map(part).collect()
     }
 }
@@ -260,8 +276,10 @@ impl Projection for Balances {
             Event::Allocated(allocated) => {
                 self.create(moment, &allocated.address, allocated.amount.get().get(), true);
             }
+            Event::Unrecognized(what) => self.open(moment, what.part),
             Event::Minted(minted) if !moment.is_from_origin(&minted.sender) || moment.sender_refuted => {
                 let subject = Some(minted.sender.clone());
+                self.open(moment, Part::Transaction);
                 findings.report(moment, "not-origin", subject, "only the origin account may mint");
             }
             Event::Minted(minted) => self.create(moment, &minted.address, minted.amount.get().get(), false),
@@ -300,8 +318,7 @@ impl Projection for Balances {
             | Event::OracleReported(_)
             | Event::OracleSlashed(_)
             | Event::SourceStarted(_)
-            | Event::SourceSkipped(_)
-            | Event::Unrecognized(_) => {}
+            | Event::SourceSkipped(_) => {}
         }
     }
 

@@ -1,26 +1,31 @@
 //! Which blocks were there? One row per `chain.block_applied`, only ever appended: a row stands unless a retraction
 //! covers its position.
 
+use schema::bulk::ColumnType::{Bytes, Int2, Int4, Int8, Numeric, Text, Time};
+use schema::bulk::{RowBatch, Target};
 use schema::event::{Event, Position, Verdict};
-use schema::pgcopy::CopyRows;
 use schema::store::{LoggedUnit, StoreError};
 use sqlx::PgConnection;
 
 use super::findings::Findings;
 use super::{Broken, Moment, Projection, Retraction, World};
 
-const COPY: &str = "copy blocks (source_id, position, end_position, height, hash, parent_hash, block_time, validator_address, tx_count, gas_used, gas_limit, state_root, verdict) from stdin (format binary)";
+const ROWS: Target = Target {
+    table: "blocks",
+    columns: "source_id, position, end_position, height, hash, parent_hash, block_time, validator_address, tx_count, gas_used, gas_limit, state_root, verdict",
+    types: &[Int4, Int8, Int8, Int8, Bytes, Bytes, Time, Text, Int8, Numeric, Numeric, Text, Int2],
+};
 
 /// See the module.
 #[derive(Debug)]
 pub struct Blocks {
-    rows: CopyRows,
+    rows: RowBatch,
     last: Option<Position>,
 }
 
 impl Default for Blocks {
     fn default() -> Self {
-        Self { rows: CopyRows::new(13), last: None }
+        Self { rows: RowBatch::new(&ROWS), last: None }
     }
 }
 
@@ -63,9 +68,7 @@ impl Projection for Blocks {
 
     async fn write(&mut self, db: &mut PgConnection, _: Position) -> Result<Option<Position>, StoreError> {
         let rows = std::mem::take(self);
-        if !rows.rows.is_empty() {
-            rows.rows.send(db, COPY).await?;
-        }
+        rows.rows.send(db).await?;
         Ok(rows.last)
     }
 

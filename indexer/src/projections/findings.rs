@@ -32,7 +32,13 @@ pub struct Findings {
 
 impl Findings {
     /// Notes that an event breaks a rule. `code` is stable; `detail` is a plain sentence.
-    pub fn report(&mut self, moment: &Moment<'_>, code: impl Into<String>, subject: Option<String>, detail: impl Into<String>) {
+    pub fn report(
+        &mut self,
+        moment: &Moment<'_>,
+        code: impl Into<String>,
+        subject: Option<String>,
+        detail: impl Into<String>,
+    ) {
         let event = moment.event;
         let key = FindingKey { source_id: event.source_id.0, event_position: event.position.0, code: code.into() };
         let finding = Finding {

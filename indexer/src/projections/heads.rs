@@ -51,7 +51,8 @@ impl Heads {
     fn apply_block(&mut self, moment: &Moment<'_>, block: &schema::event::BlockApplied) {
         let (Some(height), Some(hash)) = (moment.event.height, &moment.event.block_hash) else { return };
         let key = HeadKey { source_id: moment.event.source_id.0 };
-        let verified = |name: &str| i64::from(block.checks.get(name).map(|check| check.verdict) == Some(Verdict::Verified));
+        let verified =
+            |name: &str| i64::from(block.checks.get(name).map(|check| check.verdict) == Some(Verdict::Verified));
         let refuted = |check: &Check| check.verdict == Verdict::Refuted;
         let before = self.heads.get(&key).cloned();
         let first = before.as_ref().map_or(height.to_db(), |head| head.first_height);

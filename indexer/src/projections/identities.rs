@@ -4,7 +4,9 @@
 use std::collections::BTreeSet;
 
 use schema::chain::IdentityId;
-use schema::event::{Change, Event, IdentityRegistered, IdentityUpdated, KeyRotated, Position, StatsVisibility, Verdict};
+use schema::event::{
+    Change, Event, IdentityRegistered, IdentityUpdated, KeyRotated, Position, StatsVisibility, Verdict,
+};
 use schema::fold_text::search_form;
 use schema::store::{LoggedUnit, StoreError};
 use schema::versioned::{Rows, restore};
@@ -99,7 +101,12 @@ impl Identities {
             return;
         }
         if self.claim(moment.event.source_id.0, id).is_some() {
-            findings.report(moment, "registered-twice", subject, "the identity is registered already; the first registration wins");
+            findings.report(
+                moment,
+                "registered-twice",
+                subject,
+                "the identity is registered already; the first registration wins",
+            );
             return;
         }
         let Ok(controller) = moment.world.address(moment.event.source_id, &registered.sender) else { return };
@@ -305,18 +312,20 @@ impl Projection for Identities {
         Ok(last)
     }
 
-    async fn retract(&mut self, db: &mut PgConnection, retraction: Retraction, world: &World) -> Result<bool, StoreError> {
+    async fn retract(
+        &mut self,
+        db: &mut PgConnection,
+        retraction: Retraction,
+        world: &World,
+    ) -> Result<bool, StoreError> {
         self.forget();
         let Retraction { source_id, first, at } = retraction;
         if restore(db, "identity_claims", source_id, first, at).await? == 0 {
             return Ok(false);
         }
-        let rows = sqlx::query!(
-            r#"select identity_id from identity_claims_versions where from_position = $1"#,
-            at.0
-        )
-        .fetch_all(&mut *db)
-        .await?;
+        let rows = sqlx::query!(r#"select identity_id from identity_claims_versions where from_position = $1"#, at.0)
+            .fetch_all(&mut *db)
+            .await?;
         let touched: BTreeSet<Vec<u8>> = rows.into_iter().map(|row| row.identity_id).collect();
         load::by_identity(&mut self.claims, &mut self.identities, db, &touched, world).await?;
         for identity_id in &touched {

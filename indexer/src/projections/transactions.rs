@@ -1,26 +1,31 @@
 //! Which transactions were there? One row per `chain.transaction_applied`, only ever appended: a row stands unless a
 //! retraction covers its position.
 
+use schema::bulk::ColumnType::{Bytes, Int2, Int4, Int8, Numeric, Text, Time};
+use schema::bulk::{RowBatch, Target};
 use schema::event::{Event, Position, Verdict};
-use schema::pgcopy::CopyRows;
 use schema::store::{LoggedUnit, StoreError};
 use sqlx::PgConnection;
 
 use super::findings::Findings;
 use super::{Broken, Moment, Projection, Retraction, World};
 
-const COPY: &str = "copy transactions (source_id, position, tx_id, block_height, block_hash, block_time, tx_index, sender, recipient, amount, fee, nonce, tx_type, status, verdict) from stdin (format binary)";
+const ROWS: Target = Target {
+    table: "transactions",
+    columns: "source_id, position, tx_id, block_height, block_hash, block_time, tx_index, sender, recipient, amount, fee, nonce, tx_type, status, verdict",
+    types: &[Int4, Int8, Text, Int8, Bytes, Time, Int4, Text, Text, Numeric, Numeric, Numeric, Text, Text, Int2],
+};
 
 /// See the module.
 #[derive(Debug)]
 pub struct Transactions {
-    rows: CopyRows,
+    rows: RowBatch,
     last: Option<Position>,
 }
 
 impl Default for Transactions {
     fn default() -> Self {
-        Self { rows: CopyRows::new(15), last: None }
+        Self { rows: RowBatch::new(&ROWS), last: None }
     }
 }
 
@@ -70,9 +75,7 @@ impl Projection for Transactions {
 
     async fn write(&mut self, db: &mut PgConnection, _: Position) -> Result<Option<Position>, StoreError> {
         let rows = std::mem::take(self);
-        if !rows.rows.is_empty() {
-            rows.rows.send(db, COPY).await?;
-        }
+        rows.rows.send(db).await?;
         Ok(rows.last)
     }
 

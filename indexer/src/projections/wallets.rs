@@ -98,13 +98,18 @@ impl Wallets {
         let before = self.links.get(&key).cloned();
         if let Some(before) = &before {
             // Saying the same again is idempotent; a better proof replaces a worse one and counts from now on.
-            let better = verdict == Verdict::Verified && before.verdict != Verdict::Verified.code();
+            let better = standing(verdict.code(), moment.facts().trusted) > standing(before.verdict, before.trusted);
             if !better {
                 return;
             }
             self.retire(address_id, source.0, before.claim_position, moment.event.position);
         } else if self.count(&key) >= MAX_LINKS {
-            findings.report(moment, "too-many-links", subject, format!("the identity has {MAX_LINKS} linked wallets already"));
+            findings.report(
+                moment,
+                "too-many-links",
+                subject,
+                format!("the identity has {MAX_LINKS} linked wallets already"),
+            );
             return;
         }
         let check = linked.checks.values().find(|check| check.verdict == verdict);
@@ -130,7 +135,13 @@ impl Wallets {
         self.links.set(key, link);
     }
 
-    fn unlink(&mut self, moment: &Moment<'_>, unlinked: &WalletUnlinked, identities: &Identities, findings: &mut Findings) {
+    fn unlink(
+        &mut self,
+        moment: &Moment<'_>,
+        unlinked: &WalletUnlinked,
+        identities: &Identities,
+        findings: &mut Findings,
+    ) {
         let source = moment.event.source_id;
         let identity = unlinked.identity_id.get();
         if !identities.allows(moment, identity, &unlinked.sender, findings) {
@@ -192,6 +203,15 @@ impl Wallets {
     }
 }
 
+/// How much a claim counts: not at all, by its source's word, or by proof.
+fn standing(verdict: i16, trusted: bool) -> u8 {
+    match Verdict::from_code(verdict) {
+        Some(Verdict::Verified) => 2,
+        Some(Verdict::Unverifiable) => u8::from(trusted),
+        Some(Verdict::Refuted) | None => 0,
+    }
+}
+
 /// Identity and wallet that a link or unlink is about, and whether it is a link.
 fn named(event: &Event) -> Option<(&IdentityId, &str, bool)> {
     if let Event::WalletLinked(body) = event {
@@ -218,7 +238,11 @@ impl Projection for Wallets {
             let identity_id = identity.as_bytes().to_vec();
             wanted.links.insert(LinkKey { source_id: event.source_id.0, identity_id, address_id });
             if links {
-                wanted.claims.insert(ClaimKey { address_id, source_id: event.source_id.0, claim_position: event.position.0 });
+                wanted.claims.insert(ClaimKey {
+                    address_id,
+                    source_id: event.source_id.0,
+                    claim_position: event.position.0,
+                });
             }
         }
         load::all(self, db, wanted).await
@@ -294,7 +318,8 @@ impl Projection for Wallets {
         .await?;
         let mut wanted = load::Wanted::default();
         for row in rows {
-            let key = ClaimKey { address_id: row.address_id, source_id: row.source_id, claim_position: row.claim_position };
+            let key =
+                ClaimKey { address_id: row.address_id, source_id: row.source_id, claim_position: row.claim_position };
             wanted.claims.insert(key);
         }
         let touched: BTreeSet<i64> = wanted.claims.iter().map(|key| key.address_id).collect();

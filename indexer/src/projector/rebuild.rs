@@ -13,6 +13,9 @@ const MAX_SWAPS: u32 = 200;
 /// Longest a swap waits for the watermark before it lets readers through again.
 const LOCK_TIMEOUT: &str = "500ms";
 
+/// Key of the advisory lock that keeps rebuilds and verifications apart ("chertreb").
+const REBUILD_LOCK: i64 = 0x6368_6572_7472_6562;
+
 /// What a rebuild did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rebuilt {
@@ -27,9 +30,15 @@ pub struct Rebuilt {
 /// Fills new views from the log and swaps them in. `swap` false only fills them, for a comparison.
 pub async fn rebuild(url: &str, batch_events: i64, swap: bool) -> Result<Rebuilt, ProjectorError> {
     let mut live = Session::indexer().connect(url).await?;
+    let alone =
+        sqlx::query!(r#"select pg_try_advisory_lock($1) as "alone!""#, REBUILD_LOCK).fetch_one(&mut live).await?;
+    if !alone.alone {
+        return Err(ProjectorError::RebuildRunning);
+    }
     prepare(&mut live).await?;
     let session = Session { view_schema: REBUILD_SCHEMA, application: "chert-rebuild", ..Session::indexer() };
-    let mut projector = Projector::open(session.connect(url).await?, batch_events).await?;
+    let mut projector =
+        Projector::open(session.connect(url).await?, batch_events).await?.reading_ahead(session.connect(url).await?);
     let started = Instant::now();
     let mut events = 0_u64;
     for attempt in 1..=MAX_SWAPS {
@@ -45,7 +54,9 @@ pub async fn rebuild(url: &str, batch_events: i64, swap: bool) -> Result<Rebuilt
             return Ok(Rebuilt { position: projector.position(), events, folding });
         }
         if attempt == 1 {
-            sqlx::query!(r#"select log.grant_like($1, $2)"#, LIVE_SCHEMA, REBUILD_SCHEMA).fetch_one(projector.db()).await?;
+            sqlx::query!(r#"select log.grant_like($1, $2)"#, LIVE_SCHEMA, REBUILD_SCHEMA)
+                .fetch_one(projector.db())
+                .await?;
             analyze(projector.db()).await?;
         }
         if try_swap(&mut live, projector.position()).await? {
@@ -56,7 +67,10 @@ pub async fn rebuild(url: &str, batch_events: i64, swap: bool) -> Result<Rebuilt
 }
 
 async fn prepare(db: &mut PgConnection) -> Result<(), ProjectorError> {
-    sqlx::raw_sql("drop schema if exists views_next cascade").execute(&mut *db).await?;
+    // A former rebuild may have died at any point, also between the swap and this.
+    sqlx::raw_sql("drop schema if exists views_next cascade; drop schema if exists views_old cascade")
+        .execute(&mut *db)
+        .await?;
     sqlx::query!(r#"select log.clone_views($1, $2)"#, LIVE_SCHEMA, REBUILD_SCHEMA).fetch_one(&mut *db).await?;
     sqlx::raw_sql(
         "insert into views_next.watermark (position, chain_hash, moved_at) values (0, decode(repeat('00', 32), 'hex'), clock_timestamp())",
@@ -67,9 +81,10 @@ async fn prepare(db: &mut PgConnection) -> Result<(), ProjectorError> {
 }
 
 async fn analyze(db: &mut PgConnection) -> Result<(), ProjectorError> {
-    for view in sqlx::query!(r#"select tablename::text as "name!" from pg_tables where schemaname = $1"#, REBUILD_SCHEMA)
-        .fetch_all(&mut *db)
-        .await?
+    for view in
+        sqlx::query!(r#"select tablename::text as "name!" from pg_tables where schemaname = $1"#, REBUILD_SCHEMA)
+            .fetch_all(&mut *db)
+            .await?
     {
         let statement = format!("analyze {REBUILD_SCHEMA}.\"{}\"", view.name);
         sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut *db).await?;
@@ -90,7 +105,9 @@ async fn try_swap(db: &mut PgConnection, position: Position) -> Result<bool, Pro
     match swapped {
         Ok(_) => {
             tx.commit().await?;
-            sqlx::raw_sql("drop schema if exists views_old cascade").execute(db).await?;
+            if let Err(error) = sqlx::raw_sql("drop schema if exists views_old cascade").execute(db).await {
+                tracing::warn!(%error, "the former views could not be dropped yet; the next rebuild drops them");
+            }
             Ok(true)
         }
         Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("55P03" | "40001" | "40P01")) => {
@@ -99,4 +116,11 @@ async fn try_swap(db: &mut PgConnection, position: Position) -> Result<bool, Pro
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Drops the views that a rebuild without a swap has filled.
+pub async fn discard(url: &str) -> Result<(), ProjectorError> {
+    let mut db = Session::indexer().connect(url).await?;
+    sqlx::raw_sql("drop schema if exists views_next cascade").execute(&mut db).await?;
+    Ok(())
 }

@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::{StatusCode, Url};
 use chrono::Utc;
+use reqwest::{StatusCode, Url};
 use schema::chain::{Address, Amount, BlockHash, Height, Malformed, Spelled, Time};
 use schema::event::Unit;
 

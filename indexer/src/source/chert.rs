@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use reqwest::{StatusCode, Url};
 use chrono::Utc;
+use reqwest::{StatusCode, Url};
 use schema::chain::{Address, Amount, BlockHash, Height, Malformed, Spelled};
 use schema::event::Unit;
 use schema::source::SourceKind;
@@ -357,14 +357,8 @@ impl Source for ChertSource {
         let answer = Object::parse(answer.get())?;
         let balance: Spelled<Amount> = answer.number("balance")?;
         let nonce = answer.optional_number("nonce")?;
-        let report = Report {
-            address,
-            balance,
-            nonce,
-            height_before: before,
-            height_after: after,
-            occurred_at: Utc::now(),
-        };
+        let report =
+            Report { address, balance, nonce, height_before: before, height_after: after, occurred_at: Utc::now() };
         report.unit().map(Some).map_err(|bad: Malformed| SourceError::Malformed(bad.to_string()))
     }
 

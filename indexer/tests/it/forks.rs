@@ -11,13 +11,25 @@ const UNLINK: &str = r#"alice !identity.unlink_wallet {"identity_id":"1111111111
 const RENAME: &str = r#"alice !identity.update {"identity_id":"1111111111111111111111111111111111111111111111111111111111111111","display_name":"Älice"}"#;
 
 const FORKS: &[(&str, &str)] = &[
-    ("the worked example", "0: allocate alice 64 | 1: alice -> bob 2 fee 1 | 2: alice -> carol 4 fee 1 | ~1 | 2': alice -> dave 8 fee 1"),
+    (
+        "the worked example",
+        "0: allocate alice 64 | 1: alice -> bob 2 fee 1 | 2: alice -> carol 4 fee 1 | ~1 | 2': alice -> dave 8 fee 1",
+    ),
     ("depth 1", "1: mint alice 64 | 2: alice -> bob 2 | ~1 | 2: alice -> carol 4"),
     ("block 1 replaced", "0: allocate alice 64 | 1: alice -> bob 1 | ~0 | 1': alice -> carol 2"),
     ("two forks in a row", "1: mint alice 64 | 2: alice -> bob 1 | ~1 | 2: alice -> carol 2 | ~1 | 2: alice -> dave 4"),
-    ("a fork of a fork", "1: mint alice 64 | 2: alice -> bob 1 | 3: alice -> bob 2 | ~1 | 2: alice -> carol 4 | 3: alice -> carol 8 | ~2 | 3: alice -> dave 16"),
-    ("back to the old branch", "1: mint alice 64 | 2: alice -> bob 1 | ~1 | 2: alice -> carol 2 | ~1 | 2: alice -> bob 1"),
-    ("a shorter branch", "1: mint alice 64 | 2: alice -> bob 1 | 3: alice -> bob 2 | 4: alice -> bob 4 | ~1 | 2': alice -> carol 8"),
+    (
+        "a fork of a fork",
+        "1: mint alice 64 | 2: alice -> bob 1 | 3: alice -> bob 2 | ~1 | 2: alice -> carol 4 | 3: alice -> carol 8 | ~2 | 3: alice -> dave 16",
+    ),
+    (
+        "back to the old branch",
+        "1: mint alice 64 | 2: alice -> bob 1 | ~1 | 2: alice -> carol 2 | ~1 | 2: alice -> bob 1",
+    ),
+    (
+        "a shorter branch",
+        "1: mint alice 64 | 2: alice -> bob 1 | 3: alice -> bob 2 | 4: alice -> bob 4 | ~1 | 2': alice -> carol 8",
+    ),
     ("a longer branch", "1: mint alice 64 | 2: alice -> bob 1 | ~1 | 2: alice -> carol 2 | 3: | 4: alice -> dave 4"),
     ("empty blocks replaced", "1: | 2: | 3: | ~1 | 2': | 3': "),
     ("empty blocks by full ones", "0: allocate alice 64 | 1: | 2: | ~0 | 1: alice -> bob 2 | 2: alice -> bob 4"),
@@ -34,7 +46,10 @@ const FORKS: &[(&str, &str)] = &[
     ("an unlink undone", "1: REGISTER | 2: LINK | 3: UNLINK | ~2 | 3': mint alice 1"),
     ("a link moved to a later block", "1: REGISTER | 2: LINK | ~1 | 2': RENAME | 3: LINK"),
     ("registered twice, once retracted", "1: REGISTER | 2: REGISTER | ~1 | 2': RENAME"),
-    ("deep", "1: mint alice 64 | 2: alice -> bob 1 | 3: alice -> bob 2 | 4: alice -> bob 4 | 5: alice -> bob 8 | 6: alice -> bob 16 | ~0 | 1': mint bob 2 | 2: | 3: bob -> alice 1"),
+    (
+        "deep",
+        "1: mint alice 64 | 2: alice -> bob 1 | 3: alice -> bob 2 | 4: alice -> bob 4 | 5: alice -> bob 8 | 6: alice -> bob 16 | ~0 | 1': mint bob 2 | 2: | 3: bob -> alice 1",
+    ),
 ];
 
 fn expand(script: &str) -> String {
@@ -99,7 +114,8 @@ async fn a_fork_during_a_restart_is_noticed_by_the_next_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn worked_example_one() {
-    let script = "0: allocate alice 64 | 1: alice -> bob 2 fee 1 | 2: alice -> carol 4 fee 1 | ~1 | 2': alice -> dave 8 fee 1";
+    let script =
+        "0: allocate alice 64 | 1: alice -> bob 2 fee 1 | 2: alice -> carol 4 fee 1 | ~1 | 2': alice -> dave 8 fee 1";
     let mut world = World::new().await;
     world.play("chain", script).await;
     world.project().await;
@@ -107,7 +123,10 @@ async fn worked_example_one() {
     let levy = schema::source::SourceKind::Scripted.fee_rule();
     let schema::source::FeeRule::PaidTo(levy) = levy else { panic!("scripted fees are paid to somebody") };
     let of = |name: &str| balances.get(name).copied();
-    assert_eq!((of("alice"), of("bob"), of("dave"), of(levy), of("carol")), (Some(52), Some(2), Some(8), Some(2), None));
+    assert_eq!(
+        (of("alice"), of("bob"), of("dave"), of(levy), of("carol")),
+        (Some(52), Some(2), Some(8), Some(2), None)
+    );
     assert_eq!(balances.values().sum::<i64>(), 64);
 }
 
@@ -142,7 +161,10 @@ async fn a_fork_below_the_finalized_height_halts_the_source_and_names_the_comman
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_chains_fork_at_once_and_neither_disturbs_the_other() {
-    let (one, two) = (expand("1: mint alice 64 | 2: alice -> bob 1 | ~1 | 2: alice -> carol 2"), expand("1: REGISTER | 2: LINK | ~1 | 2': RENAME"));
+    let (one, two) = (
+        expand("1: mint alice 64 | 2: alice -> bob 1 | ~1 | 2: alice -> carol 2"),
+        expand("1: REGISTER | 2: LINK | ~1 | 2': RENAME"),
+    );
     let mut world = World::new().await;
     let (a, b) = (Script::parse(&one).expect("script"), Script::parse(&two).expect("script"));
     let (first, second) = (

@@ -103,7 +103,7 @@ async fn obeys_every_law(script: String) {
     assert_same(&rows, &plain.rows().await, "a fork replaced is the straight chain");
 
     // The same log in one batch, in a second schema.
-    let url = world.database.url(Role::Indexer);
+    let url = world.database.url(Role::Indexer).to_owned();
     rebuild(&url, 100_000, false).await.expect("rebuilds");
     let session = Session { view_schema: REBUILD_SCHEMA, ..Session::indexer() };
     let rebuilt = view_rows(&mut session.connect(&url).await.expect("connects")).await.expect("rows");

@@ -2,6 +2,7 @@
 
 mod forks;
 mod laws;
+mod log;
 mod loopback;
 mod recordings;
 mod sources;

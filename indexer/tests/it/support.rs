@@ -13,7 +13,7 @@ use indexer::source::scripted::{Script, ScriptedSource};
 use schema::chain::Height;
 use schema::db::{Session, migrate};
 use schema::event::Position;
-use schema::source::{SourceFacts, SourceKind};
+use schema::source::SourceKind;
 use schema::store::Declared;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, Row};
 
@@ -25,7 +25,7 @@ pub async fn database() -> TestDatabase {
     let database =
         test_database(&key, async |urls| migrate(&urls.owner, Role::Indexer.name(), Role::Reader.name()).await).await;
     // What a role may do with a database is not copied from the template.
-    let mut owner = PgConnection::connect(&database.url(Role::Owner)).await.expect("the owner connects");
+    let mut owner = PgConnection::connect(database.url(Role::Owner)).await.expect("the owner connects");
     sqlx::query!(r#"select log.grant_roles($1, $2)"#, Role::Indexer.name(), Role::Reader.name())
         .fetch_one(&mut owner)
         .await
@@ -34,7 +34,7 @@ pub async fn database() -> TestDatabase {
 }
 
 pub async fn connect(database: &TestDatabase) -> PgConnection {
-    Session::indexer().connect(&database.url(Role::Indexer)).await.expect("the test database answers")
+    Session::indexer().connect(database.url(Role::Indexer)).await.expect("the test database answers")
 }
 
 /// A log with scripted sources, and what follows and folds them.
@@ -43,7 +43,8 @@ pub struct World {
     pub log: Arc<Log>,
     pub projector: Projector,
     pub finality_depth: u32,
-    followers: BTreeMap<String, (ScriptedSource, Follower<ScriptedSource>, SourceFacts)>,
+    db: PgConnection,
+    followers: BTreeMap<String, Follower<ScriptedSource>>,
 }
 
 impl World {
@@ -51,7 +52,8 @@ impl World {
         let database = database().await;
         let log = Arc::new(Log::new(database.url(Role::Indexer), "test"));
         let projector = Projector::open(connect(&database).await, 1000).await.expect("the views open");
-        Self { database, log, projector, finality_depth: 100, followers: BTreeMap::new() }
+        let db = connect(&database).await;
+        Self { database, log, projector, finality_depth: 100, db, followers: BTreeMap::new() }
     }
 
     /// Follows a script under a name.
@@ -80,16 +82,12 @@ impl World {
             first_backoff: Duration::from_millis(1),
             ..FollowOptions::default()
         };
-        let follower = Follower::new(Arc::new(source.clone()), Arc::clone(&self.log), facts.clone(), options);
-        self.followers.insert(name.to_owned(), (source, follower, facts));
+        let follower = Follower::new(Arc::new(source), Arc::clone(&self.log), facts, options);
+        self.followers.insert(name.to_owned(), follower);
     }
 
     pub fn follower(&mut self, name: &str) -> &mut Follower<ScriptedSource> {
-        &mut self.followers.get_mut(name).expect("added").1
-    }
-
-    pub fn facts(&self, name: &str) -> &SourceFacts {
-        &self.followers.get(name).expect("added").2
+        self.followers.get_mut(name).expect("added")
     }
 
     /// Follows until nothing is new.
@@ -122,13 +120,13 @@ impl World {
         self.projector.catch_up(None).await.expect("the projector catches up")
     }
 
-    pub async fn rows(&self) -> Vec<ViewRows> {
-        view_rows(&mut connect(&self.database).await).await.expect("the views can be read")
+    pub async fn rows(&mut self) -> Vec<ViewRows> {
+        view_rows(&mut self.db).await.expect("the views can be read")
     }
 
     /// Balances by address, of one source.
-    pub async fn balances(&self, name: &str) -> BTreeMap<String, i64> {
-        let mut db = connect(&self.database).await;
+    pub async fn balances(&mut self, name: &str) -> BTreeMap<String, i64> {
+        let db = &mut self.db;
         let rows = sqlx::query!(
             r#"
             select b.address, b.balance::bigint as "balance!"
@@ -139,42 +137,43 @@ impl World {
             "#,
             name
         )
-        .fetch_all(&mut db)
+        .fetch_all(&mut *db)
         .await
         .expect("balances");
         rows.into_iter().map(|row| (row.address, row.balance)).collect()
     }
 
     /// The newest versions at or before a position, of every versioned view, as text.
-    pub async fn as_of(&self, position: Position) -> BTreeMap<String, Vec<String>> {
-        let mut db = connect(&self.database).await;
+    pub async fn as_of(&mut self, position: Position) -> BTreeMap<String, Vec<String>> {
+        let db = &mut self.db;
         let mut rows = BTreeMap::new();
-        for view in versioned_views(&mut db).await {
-            let columns = sqlx::query!(r#"select keys as "keys!", columns as "columns!" from log.view_columns($1)"#, view)
-                .fetch_one(&mut db)
-                .await
-                .expect("columns");
+        for view in versioned_views(db).await {
+            let columns =
+                sqlx::query!(r#"select keys as "keys!", columns as "columns!" from log.view_columns($1)"#, view)
+                    .fetch_one(&mut *db)
+                    .await
+                    .expect("columns");
             let query = format!(
                 "select row({columns})::text as line from (select distinct on ({keys}) * from {view}_versions where from_position <= {position} order by {keys}, from_position desc) v where present order by 1",
                 columns = columns.columns,
                 keys = columns.keys
             );
-            rows.insert(view, texts(&mut db, &query).await);
+            rows.insert(view, texts(db, &query).await);
         }
         rows
     }
 
     /// The current rows of every versioned view, as text.
-    pub async fn current(&self) -> BTreeMap<String, Vec<String>> {
-        let mut db = connect(&self.database).await;
+    pub async fn current(&mut self) -> BTreeMap<String, Vec<String>> {
+        let db = &mut self.db;
         let mut rows = BTreeMap::new();
-        for view in versioned_views(&mut db).await {
+        for view in versioned_views(db).await {
             let columns = sqlx::query!(r#"select columns as "columns!" from log.view_columns($1)"#, view)
-                .fetch_one(&mut db)
+                .fetch_one(&mut *db)
                 .await
                 .expect("columns");
             let query = format!("select row({})::text as line from {view} order by 1", columns.columns);
-            rows.insert(view, texts(&mut db, &query).await);
+            rows.insert(view, texts(db, &query).await);
         }
         rows
     }

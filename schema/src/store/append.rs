@@ -7,12 +7,15 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use sqlx::{Connection, PgConnection};
 
-use crate::canonical::{self, CanonicalError, Hash};
-use crate::chain::{BlockHash, Height};
-use crate::event::{Covered, Entry, Event, Kind, Position, SourceId, Unit};
-use crate::pgcopy::CopyRows;
+use crate::canonical::CanonicalError;
+use crate::chain::Height;
+use crate::event::{Kind, Position, SourceId, Unit};
 use crate::store::read::hash;
 use crate::store::{Cursor, StoreError, StoreHead, SubjectKey, SubjectNumbers};
+
+mod rows;
+
+use rows::Rows;
 
 /// Positions that are provided with partitions ahead of the head.
 const PARTITIONS_AHEAD: i64 = 10_000_000;
@@ -33,12 +36,26 @@ pub struct Lease {
 pub struct Batch {
     /// The units, in order; a retraction is a unit of its own.
     pub units: Vec<Unit>,
-    /// The newest standing block after the batch, when it changed.
-    pub cursor: Option<Cursor>,
-    /// Whether the cursor is cleared (a fork back to before the first block).
-    pub clear_cursor: bool,
+    /// Where the caller believes the source's cursor is; elsewhere means that somebody else appended for the source.
+    pub expected: Option<Cursor>,
+    /// What becomes of the cursor.
+    pub cursor: CursorMove,
+    /// Whether the batch retracts what an operator's acceptance allowed; the acceptance is then used up.
+    pub uses_accepted_fork: bool,
     /// The highest finalized height after the batch, when it advanced.
     pub finalized: Option<Height>,
+}
+
+/// What becomes of a source's cursor in an append.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum CursorMove {
+    /// It stays.
+    #[default]
+    Keep,
+    /// To the newest standing block after the batch.
+    To(Cursor),
+    /// Away: no block of the source stands any more.
+    Clear,
 }
 
 /// What an append came to.
@@ -58,6 +75,12 @@ pub enum AppendError {
     Fenced {
         /// Our epoch.
         epoch: i64,
+    },
+    /// The source's cursor is not where the caller believes; it must read its progress again.
+    #[error("the cursor of source {source_id} is not where this follower left it", source_id = source_id.0)]
+    CursorMoved {
+        /// The source.
+        source_id: SourceId,
     },
     /// Another appender's lease still holds.
     #[error("{holder} is appending until {until}")]
@@ -158,12 +181,9 @@ impl Appender {
 
     /// Gives the lease back, so that a successor need not wait for it to run out.
     pub async fn release(mut self) -> Result<(), AppendError> {
-        sqlx::query!(
-            r#"update log.log_head set lease_until = clock_timestamp() where epoch = $1"#,
-            self.epoch
-        )
-        .execute(&mut self.db)
-        .await?;
+        sqlx::query!(r#"update log.log_head set lease_until = clock_timestamp() where epoch = $1"#, self.epoch)
+            .execute(&mut self.db)
+            .await?;
         self.db.close().await?;
         Ok(())
     }
@@ -240,24 +260,40 @@ impl Appender {
             return Err(AppendError::Fenced { epoch: self.epoch });
         }
         rows.send(&mut tx).await?;
-        sqlx::query!(
+        let after = match &batch.cursor {
+            CursorMove::Keep => batch.expected.as_ref(),
+            CursorMove::To(cursor) => Some(cursor),
+            CursorMove::Clear => None,
+        };
+        let moved = sqlx::query!(
             r#"
             update log.source_state
-            set cursor_height = case when $4 then null else coalesce($2, cursor_height) end,
-                cursor_hash = case when $4 then null else coalesce($3, cursor_hash) end,
-                finalized_height = greatest(finalized_height, $5),
-                progress_at = clock_timestamp()
+            set cursor_height = $2,
+                cursor_hash = $3,
+                finalized_height = greatest(finalized_height, $4),
+                accepted_fork_height = case when $5 then null else accepted_fork_height end,
+                progress_at = clock_timestamp(),
+                ahead_since = case when tip_height <= $2 then null else ahead_since end
             where source_id = $1
+                and cursor_height is not distinct from $6
+                and cursor_hash is not distinct from $7
             "#,
             source.0,
-            batch.cursor.as_ref().map(|cursor| cursor.height.to_db()),
-            batch.cursor.as_ref().map(|cursor| cursor.hash.as_bytes()),
-            batch.clear_cursor,
-            batch.finalized.map(Height::to_db)
+            after.map(|cursor| cursor.height.to_db()),
+            after.map(|cursor| cursor.hash.as_bytes()),
+            batch.finalized.map(Height::to_db),
+            batch.uses_accepted_fork,
+            batch.expected.as_ref().map(|cursor| cursor.height.to_db()),
+            batch.expected.as_ref().map(|cursor| cursor.hash.as_bytes())
         )
         .execute(&mut *tx)
         .await?;
-        sqlx::query!(r#"select pg_notify('chert_log', $1)"#, rows_position(batch, self.head)).fetch_one(&mut *tx).await?;
+        if moved.rows_affected() == 0 {
+            return Err(AppendError::CursorMoved { source_id: source });
+        }
+        sqlx::query!(r#"select pg_notify('chert_log', $1)"#, rows_position(batch, self.head))
+            .fetch_one(&mut *tx)
+            .await?;
         tx.commit().await?;
         Ok(())
     }
@@ -265,7 +301,9 @@ impl Appender {
     async fn ensure_partitions(&mut self) -> Result<(), AppendError> {
         let wanted = self.head.position.0 + PARTITIONS_AHEAD;
         if wanted > self.partitions_to {
-            sqlx::query!(r#"select log.ensure_partitions($1)"#, wanted + PARTITIONS_AHEAD).fetch_one(&mut self.db).await?;
+            sqlx::query!(r#"select log.ensure_partitions($1)"#, wanted + PARTITIONS_AHEAD)
+                .fetch_one(&mut self.db)
+                .await?;
             self.partitions_to = wanted + PARTITIONS_AHEAD;
         }
         Ok(())
@@ -293,140 +331,4 @@ impl Appender {
 /// The notification only wakes readers; its payload is for people who watch the channel.
 fn rows_position(batch: &Batch, head: StoreHead) -> String {
     format!("{} units after {}", batch.units.len(), head.position)
-}
-
-/// The rows of one append, encoded while the running hash is computed.
-struct Rows {
-    source: SourceId,
-    head: StoreHead,
-    next_subject: i64,
-    recorded_at: DateTime<Utc>,
-    events: CopyRows,
-    subjects: CopyRows,
-    event_subjects: CopyRows,
-    units: CopyRows,
-    retractions: CopyRows,
-}
-
-impl Rows {
-    fn new(source: SourceId, head: StoreHead, next_subject: i64) -> Self {
-        Self {
-            source,
-            head,
-            next_subject,
-            recorded_at: Utc::now(),
-            events: CopyRows::new(13),
-            subjects: CopyRows::new(4),
-            event_subjects: CopyRows::new(3),
-            units: CopyRows::new(7),
-            retractions: CopyRows::new(4),
-        }
-    }
-
-    fn new_subject(&mut self, key: &SubjectKey) -> i64 {
-        let number = self.next_subject;
-        self.next_subject += 1;
-        self.subjects.row().int8(number).int4_opt(key.source_column()).int2(key.namespace()).text(key.name());
-        number
-    }
-
-    fn unit(&mut self, unit: &Unit, numbers: &SubjectNumbers) -> Result<(), AppendError> {
-        if unit.entries.is_empty() {
-            return Err(AppendError::Unit("it holds no event"));
-        }
-        let first = self.head.position.plus(1);
-        let mut digests = Vec::with_capacity(unit.entries.len());
-        for (index, entry) in unit.entries.iter().enumerate() {
-            let event_index = u32::try_from(index).map_err(|_| AppendError::Unit("it holds 2^32 events"))?;
-            let position = self.head.position.plus(index + 1);
-            digests.push(self.event(position, event_index, unit, entry)?);
-            let involved: BTreeSet<(i64, i16)> = entry
-                .subjects
-                .iter()
-                .filter_map(|(role, subject)| Some((numbers.get(&SubjectKey::new(self.source, subject))?, role.code())))
-                .collect();
-            for (subject, role) in involved {
-                self.event_subjects.row().int8(subject).int8(position.0).int2(role);
-            }
-            if let Event::Retracted(retracted) = &entry.event {
-                if unit.entries.len() != 1 {
-                    return Err(AppendError::Unit("a retraction must be alone in its unit"));
-                }
-                let first_position = retracted.first_position.get().to_db();
-                let fork_height = retracted.fork_height.get().to_db();
-                self.retractions.row().int8(position.0).int4(self.source.0).int8(first_position).int8(fork_height);
-            }
-        }
-        let end = self.head.position.plus(unit.entries.len());
-        let chain_hash: Hash = canonical::chain_hash(&self.head.chain_hash, &digests);
-        self.units
-            .row()
-            .int8(end.0)
-            .int8(first.0)
-            .int4(self.source.0)
-            .int8_opt(unit.block.as_ref().map(|(height, _)| height.to_db()))
-            .bytes_opt(unit.block.as_ref().map(|(_, hash)| hash.as_bytes()))
-            .time(unit.occurred_at)
-            .bytes(&chain_hash);
-        self.head = StoreHead { position: end, chain_hash };
-        Ok(())
-    }
-
-    fn event(&mut self, position: Position, event_index: u32, unit: &Unit, entry: &Entry) -> Result<Hash, AppendError> {
-        let kind = entry.event.kind();
-        let body = entry.event.body().map_err(|error| AppendError::Body { kind: kind.name(), error })?;
-        if body.len() > MAX_BODY_BYTES {
-            return Err(AppendError::TooLarge { kind: kind.name(), bytes: body.len() });
-        }
-        let block = unit.block.as_ref();
-        let tx_id = entry.tx.as_ref().map(|(id, _)| id.as_str());
-        let tx_index = entry.tx.as_ref().map(|(_, index)| *index);
-        let covered = Covered {
-            position,
-            source_id: self.source,
-            height: block.map(|(height, _)| *height),
-            block_hash: block.map(|(_, hash)| hash),
-            tx_id,
-            tx_index,
-            event_index,
-            kind,
-            body: &body,
-            verdict: entry.verdict,
-            occurred_at: unit.occurred_at,
-        };
-        let digest = covered.digest();
-        let index = |value: u32| i32::try_from(value).map_err(|_| AppendError::Unit("it holds 2^31 events"));
-        self.events
-            .row()
-            .int8(position.0)
-            .int4(self.source.0)
-            .int8_opt(block.map(|(height, _)| height.to_db()))
-            .bytes_opt(block.map(|(_, hash): &(Height, BlockHash)| hash.as_bytes()))
-            .text_opt(tx_id)
-            .int4_opt(tx_index.map(index).transpose()?)
-            .int4(index(event_index)?)
-            .int2(kind.code())
-            .bytes(&body)
-            .int2_opt(entry.verdict.map(|verdict| verdict.code()))
-            .time(unit.occurred_at)
-            .time(self.recorded_at)
-            .bytes(&digest);
-        Ok(digest)
-    }
-
-    async fn send(self, db: &mut PgConnection) -> sqlx::Result<()> {
-        let tables = [
-            (self.events, "copy log.events (position, source_id, height, block_hash, tx_id, tx_index, event_index, kind, body, verdict, occurred_at, recorded_at, digest) from stdin (format binary)"),
-            (self.subjects, "copy log.subjects (subject_id, source_id, namespace, subject) from stdin (format binary)"),
-            (self.event_subjects, "copy log.event_subjects (subject_id, position, role) from stdin (format binary)"),
-            (self.units, "copy log.log_units (end_position, first_position, source_id, height, block_hash, occurred_at, chain_hash) from stdin (format binary)"),
-            (self.retractions, "copy log.retractions (at_position, source_id, first_position, fork_height) from stdin (format binary)"),
-        ];
-        for (rows, statement) in tables {
-            if !rows.is_empty() {
-                rows.send(db, statement).await?;
-            }
-        }
-        Ok(())
-    }
 }

@@ -7,6 +7,9 @@ use crate::event::SourceId;
 use crate::source::{SourceFacts, SourceKind};
 use crate::store::StoreError;
 
+/// Longest text of a source's trouble that is stored.
+const MAX_TROUBLE_CHARS: usize = 1_000;
+
 /// The newest standing block of a source in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
@@ -124,6 +127,25 @@ async fn insert_source(db: &mut PgConnection, declared: &Declared) -> Result<Sou
     })
 }
 
+/// Writes down which sources the running indexer follows, in the order of its settings.
+pub async fn configure_sources(db: &mut PgConnection, in_order: &[SourceId]) -> Result<(), StoreError> {
+    let ids: Vec<i32> = in_order.iter().map(|id| id.0).collect();
+    sqlx::query!(
+        r#"
+        update log.source_state s
+        set configured_order = (
+            select min(o.place)::integer - 1
+            from unnest($1::integer[]) with ordinality o (source_id, place)
+            where o.source_id = s.source_id
+        )
+        "#,
+        &ids
+    )
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
 /// Every source that this database knows, by number.
 pub async fn load_facts(db: &mut PgConnection) -> Result<Vec<SourceFacts>, StoreError> {
     let rows = sqlx::query!(
@@ -137,8 +159,9 @@ pub async fn load_facts(db: &mut PgConnection) -> Result<Vec<SourceFacts>, Store
     .await?;
     rows.into_iter()
         .map(|row| {
-            let kind = SourceKind::from_name(&row.kind)
-                .ok_or_else(|| StoreError::damaged(0, format!("source {} is of unknown kind {}", row.name, row.kind)))?;
+            let kind = SourceKind::from_name(&row.kind).ok_or_else(|| {
+                StoreError::damaged(0, format!("source {} is of unknown kind {}", row.name, row.kind))
+            })?;
             Ok(SourceFacts {
                 source_id: SourceId(row.source_id),
                 name: row.name,
@@ -190,39 +213,65 @@ impl SourceProgress {
     }
 }
 
-/// Stores what a poll showed when there was nothing to append: the tip, the state, the newest error.
-pub async fn report_state(
-    db: &mut PgConnection,
-    source: SourceId,
-    tip: Option<(Height, Option<&BlockHash>)>,
-    state: &str,
-    error: Option<&str>,
-) -> Result<(), StoreError> {
-    let (tip_height, tip_hash) = match tip {
+/// What an operator has told a source since the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Orders {
+    /// Whether it is paused.
+    pub paused: bool,
+    /// A fork below the finalized height that is accepted.
+    pub accepted_fork: Option<Height>,
+}
+
+/// What a look at a source showed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Look<'a> {
+    /// The newest block that the node named, when it was asked.
+    pub tip: Option<(Height, Option<&'a BlockHash>)>,
+    /// `backfilling`, `following`, `stalled` or `halted`; none keeps what was stored.
+    pub state: Option<&'a str>,
+    /// Trouble, in a plain sentence; it is counted.
+    pub trouble: Option<&'a str>,
+    /// Whether earlier trouble is over.
+    pub recovered: bool,
+}
+
+/// Stores what a look at a source showed when there was nothing to append. Returns the operator's orders, which a running
+/// follower sees in this way.
+pub async fn report_look(db: &mut PgConnection, source: SourceId, look: Look<'_>) -> Result<Orders, StoreError> {
+    let (tip_height, tip_hash) = match look.tip {
         Some((height, hash)) => (Some(height.to_db()), hash.map(BlockHash::as_bytes)),
         None => (None, None),
     };
-    sqlx::query!(
+    // The text may quote a node, and a node may say anything.
+    let trouble: Option<String> =
+        look.trouble.map(|text| text.replace('\0', "\u{fffd}").chars().take(MAX_TROUBLE_CHARS).collect());
+    let row = sqlx::query!(
         r#"
         update log.source_state
         set tip_height = coalesce($2, tip_height),
             tip_hash = case when $2::bigint is null then tip_hash else $3 end,
             tip_seen_at = case when $2::bigint is null then tip_seen_at else clock_timestamp() end,
-            state = $4,
-            last_error = $5,
+            ahead_since = case
+                when coalesce($2, tip_height) is null or coalesce($2, tip_height) <= cursor_height then null
+                else coalesce(ahead_since, clock_timestamp())
+            end,
+            state = case when paused then 'paused' else coalesce($4, state) end,
+            last_error = case when $6 then null else coalesce($5, last_error) end,
             last_error_at = case when $5::text is null then last_error_at else clock_timestamp() end,
             error_count = error_count + case when $5::text is null then 0 else 1 end
         where source_id = $1
+        returning paused, accepted_fork_height
         "#,
         source.0,
         tip_height,
         tip_hash,
-        state,
-        error
+        look.state,
+        trouble,
+        look.recovered
     )
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(())
+    Ok(Orders { paused: row.paused, accepted_fork: row.accepted_fork_height.map(Height::from_db).transpose()? })
 }
 
 /// What an operator may tell a source.

@@ -5,8 +5,8 @@ use sqlx::PgConnection;
 use crate::canonical;
 use crate::chain::{BlockHash, Height};
 use crate::event::{Covered, Kind, Position, SourceId, Verdict};
-use crate::store::read::hash;
 use crate::store::StoreError;
+use crate::store::read::hash;
 
 /// Units read at once.
 const UNITS: i64 = 500;
@@ -59,7 +59,11 @@ pub async fn verify_log(db: &mut PgConnection) -> Result<LogCheck, StoreError> {
     }
 }
 
-async fn verify_head(db: &mut PgConnection, check: LogCheck, running: &canonical::Hash) -> Result<LogCheck, StoreError> {
+async fn verify_head(
+    db: &mut PgConnection,
+    check: LogCheck,
+    running: &canonical::Hash,
+) -> Result<LogCheck, StoreError> {
     let head = super::read_head(db).await?;
     // The log may have grown behind us; only a head that is behind its own units is wrong.
     if head.position < check.position || head.position == check.position && head.chain_hash != *running {

@@ -11,7 +11,8 @@ use super::{Balance, BalanceKey, BalancesTable, Supply, SupplyKey, SupplyTable};
 
 /// A `numeric(39, 0)` column as a number.
 pub(crate) fn exact(text: &str) -> Result<i128, StoreError> {
-    let number = text.parse().map_err(|_| Malformed::new("amount", format!("{text} is not a whole number of base units")))?;
+    let number =
+        text.parse().map_err(|_| Malformed::new("amount", format!("{text} is not a whole number of base units")))?;
     Ok(number)
 }
 

@@ -22,7 +22,8 @@ pub(super) async fn by_identity(
     });
     let asked = claims.missing(keys.collect());
     if !asked.is_empty() {
-        let ids: Vec<Vec<u8>> = asked.iter().map(|key| key.identity_id.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+        let ids: Vec<Vec<u8>> =
+            asked.iter().map(|key| key.identity_id.clone()).collect::<BTreeSet<_>>().into_iter().collect();
         let rows = sqlx::query!(
             r#"
             select

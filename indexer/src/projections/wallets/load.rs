@@ -108,7 +108,8 @@ async fn owners(wallets: &mut Wallets, db: &mut PgConnection, addresses: &[i64])
     .fetch_all(db)
     .await?;
     let found = rows.into_iter().map(|row| {
-        let owner = Owner { identity_id: row.identity_id, source_id: row.source_id, claim_position: row.claim_position };
+        let owner =
+            Owner { identity_id: row.identity_id, source_id: row.source_id, claim_position: row.claim_position };
         (OwnerKey { address_id: row.address_id }, owner)
     });
     wallets.owners.loaded(addresses.iter().map(|&address_id| OwnerKey { address_id }).collect(), found);

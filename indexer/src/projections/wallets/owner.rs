@@ -97,7 +97,8 @@ mod tests {
 
     fn claim(position: i64, identity: u8, verdict: Verdict, removed: Option<i64>) -> (ClaimKey, Claim) {
         let key = ClaimKey { address_id: 1, source_id: 1, claim_position: position };
-        let claim = Claim { identity_id: vec![identity], verdict: verdict.code(), trusted: false, removed_position: removed };
+        let claim =
+            Claim { identity_id: vec![identity], verdict: verdict.code(), trusted: false, removed_position: removed };
         (key, claim)
     }
 
