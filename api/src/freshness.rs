@@ -4,6 +4,7 @@
 //! Requests wait on it for `min_height`, caches take their keys from it, headers and readiness quote it. It must not
 //! know what any view means.
 
+mod places;
 mod poll;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,8 @@ use schema::source::{SourceFacts, SourceKind};
 
 use crate::view::HashPrefix;
 
-pub use poll::{Poller, head_at, unit_at, unit_of_height};
+pub use places::{HeadAt, UnitAt, UnitOfHeight};
+pub use poll::Poller;
 
 /// Everything about this moment that does not depend on the question.
 #[derive(Debug, Clone, Default)]
@@ -25,9 +27,11 @@ pub struct Freshness {
     pub position: i64,
     /// First bytes of the running hash there.
     pub chain_hash: HashPrefix,
-    /// Raised whenever the log may have another history than before: the watermark went back, or the database was away
-    /// and may have failed over. As-of answers are kept only within one.
+    /// Raised whenever the same position may be told otherwise than before: the watermark went back, rebuilt views took
+    /// the place of others, or the database was away and may have failed over. Answers are kept only within one.
     pub history: i64,
+    /// Raised by the projector when rebuilt views take the place of others.
+    pub generation: i64,
     /// As-of answers below this position have been pruned.
     pub horizon: i64,
     /// Newest position of the log; the watermark follows it.
@@ -38,8 +42,10 @@ pub struct Freshness {
     pub read_at: DateTime<Utc>,
     /// Every projection by name.
     pub views: Arc<BTreeMap<String, ViewState>>,
-    /// Every source, in the order in which they were first followed.
+    /// Every source of a known kind, in the order in which they were first followed.
     pub sources: Arc<Vec<Arc<Source>>>,
+    /// Names of the sources of kinds that this server does not know; it cannot answer for them.
+    pub unknown_sources: Vec<String>,
 }
 
 /// Where a projection stands.
@@ -121,6 +127,10 @@ pub struct Following {
     pub error_count: i64,
     /// When the log last advanced.
     pub progress_at: Option<DateTime<Utc>>,
+    /// Since when the node has been ahead of the log; none while it is not.
+    pub ahead_since: Option<DateTime<Utc>>,
+    /// Place in the settings; none when the running indexer does not follow the source.
+    pub configured_order: Option<i32>,
     /// Whether readiness depends on this source.
     pub required: bool,
 }
@@ -134,16 +144,20 @@ impl Source {
         Some(tip.saturating_sub(height).max(0))
     }
 
-    /// How many seconds an answer at a head is behind the node: the age of that block while the node is ahead, else
-    /// 0 as long as the node has said so within `quiet_seconds`, else the age of what it said.
-    pub fn lag_seconds(&self, head: Option<&Head>, now: DateTime<Utc>, quiet_seconds: i64) -> Option<i64> {
-        let seen = self.following.tip_seen_at?;
-        let head = head?;
-        if self.lag_blocks(Some(head.height))? > 0 {
-            return Some((now - head.block_time).num_seconds().max(0));
-        }
-        let silent = (now - seen).num_seconds();
-        Some(if silent > quiet_seconds { silent } else { 0 })
+    /// Whether the running indexer follows it.
+    pub fn is_configured(&self) -> bool {
+        self.following.configured_order.is_some()
+    }
+
+    /// How many seconds the log is behind the node: since when the node has been ahead, else 0 as long as the node has
+    /// answered within `quiet_seconds`, else the age of what it said. None while the node has named no tip.
+    pub fn lag_seconds(&self, now: DateTime<Utc>, quiet_seconds: i64) -> Option<i64> {
+        let silent = (now - self.following.tip_seen_at?).num_seconds();
+        Some(match self.following.ahead_since {
+            Some(since) => (now - since).num_seconds().max(0),
+            None if silent > quiet_seconds => silent,
+            None => 0,
+        })
     }
 }
 
@@ -166,10 +180,24 @@ impl Freshness {
         set_aside.map(|view| view.position).min().unwrap_or(self.position).min(self.position)
     }
 
-    /// Where no source can take anything back any more: as-of answers up to it are final.
+    /// Where no source that is followed can take anything back any more: as-of answers up to it are final.
     pub fn finalized_position(&self) -> i64 {
-        let finalized = self.sources.iter().filter(|source| source.head.is_some());
+        let finalized = self.sources.iter().filter(|source| source.head.is_some() && source.is_configured());
         finalized.map(|source| source.finalized_position.unwrap_or(0)).min().unwrap_or(0)
+    }
+
+    /// The source that is meant when none is named: the first of the settings, else the first ever followed.
+    pub fn default_source(&self) -> Option<&Arc<Source>> {
+        let place = |source: &&Arc<Source>| {
+            let order = source.following.configured_order;
+            (order.is_none(), order, source.source_id)
+        };
+        self.sources.iter().min_by_key(place)
+    }
+
+    /// Names of the views that stand still.
+    pub fn set_aside(&self) -> impl Iterator<Item = &str> {
+        self.views.iter().filter(|(_, view)| view.set_aside).map(|(name, _)| name.as_str())
     }
 
     /// The source with a name.

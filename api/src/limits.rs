@@ -14,6 +14,14 @@ pub const MAX_TEXT_BYTES: usize = 7_000;
 pub const MAX_REQUEST_ID_BYTES: usize = 128;
 /// How long to wait for a free connection before the database counts as unavailable.
 pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+/// How much longer than its statement may take a request waits for the database, connecting included.
+pub const DATABASE_GRACE: Duration = Duration::from_secs(1);
+/// How long a connection is used before a new one takes its place: what a session remembers grows with it.
+pub const CONNECTION_LIFETIME: Duration = Duration::from_secs(1_800);
+/// How many of the tags in one `If-Match` are looked up in the log.
+pub const MAX_MATCHED_TAGS: usize = 8;
+/// Bytes of bodies after which a page of events ends, so that a hundred large ones are not held in memory at once.
+pub const MAX_PAGE_BYTES: i64 = 4_194_304;
 /// How long requests under way may take to finish after the signal to stop.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// How many chain heads at past positions are remembered for freshness headers.

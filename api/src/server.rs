@@ -11,15 +11,14 @@ use axum::Router;
 use bytes::Bytes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use moka::future::Cache;
-use sqlx::postgres::PgPoolOptions;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{ApiError, Problem};
-use crate::freshness::{Freshness, Head, Poller, Source, head_at};
-use crate::limits::{ACQUIRE_TIMEOUT, REMEMBERED_HEADS, SHUTDOWN_GRACE};
-use crate::view::{HashPrefix, Ttls, Unanswered, View};
+use crate::freshness::{Freshness, Head, HeadAt, Poller, Source};
+use crate::limits::{DATABASE_GRACE, REMEMBERED_HEADS, SHUTDOWN_GRACE};
+use crate::view::{Connections, HashPrefix, Ttls, View};
 use crate::{metrics, openapi};
 
 pub use options::ApiOptions;
@@ -36,8 +35,11 @@ pub struct AppState {
     parameters: BTreeMap<String, Vec<String>>,
     openapi_json: Bytes,
     metrics: PrometheusHandle,
-    heads: Cache<(i32, i64, HashPrefix), Option<Head>>,
+    heads: Cache<HeadKey, Option<Head>>,
 }
+
+/// Source, position, running hash there, and [`Freshness::history`].
+type HeadKey = (i32, i64, HashPrefix, i64);
 
 impl AppState {
     /// The state over a database, which need not be there yet, and the poller that has to run beside it.
@@ -47,12 +49,8 @@ impl AppState {
     /// The connection string cannot be read, or another metrics recorder is in the way.
     pub fn new(options: ApiOptions) -> Result<(Arc<Self>, Poller), ApiError> {
         let connect = options.connect_options()?;
-        let pool = PgPoolOptions::new()
-            .max_connections(options.max_connections)
-            .min_connections(options.min_connections)
-            .acquire_timeout(ACQUIRE_TIMEOUT)
-            .test_before_acquire(false)
-            .connect_lazy_with(connect.clone());
+        let deadline = Duration::from_millis(options.statement_timeout_ms) + DATABASE_GRACE;
+        let connections = Connections::new(connect.clone(), options.max_connections, deadline);
         let ttls = Ttls {
             hot_list: Duration::from_secs(options.hot_list_ttl_seconds),
             other: Duration::from_secs(options.answer_ttl_seconds),
@@ -61,7 +59,7 @@ impl AppState {
         let interval = Duration::from_millis(options.poll_interval_ms);
         let openapi = openapi::openapi();
         let state = Self {
-            view: View::new(pool, options.cache_bytes, ttls),
+            view: View::new(connections, options.cache_bytes, ttls),
             freshness,
             parameters: openapi::query_parameters(&openapi),
             openapi_json: Bytes::from(
@@ -128,12 +126,11 @@ impl AppState {
         {
             return Ok(chain.head.clone());
         }
-        let key = (chain.source_id, position, chain_hash);
+        let key = (chain.source_id, position, chain_hash, fresh.history);
         if let Some(head) = self.heads.get(&key).await {
             return Ok(head);
         }
-        let mut db = self.view.connection().await?;
-        let head = head_at(&mut db, chain.source_id, position).await.map_err(Unanswered::from)?;
+        let head = self.view.connections().run(&HeadAt { source_id: chain.source_id, position }).await?;
         self.heads.insert(key, head.clone()).await;
         Ok(head)
     }
@@ -154,6 +151,8 @@ pub async fn serve(options: ApiOptions, listener: TcpListener, shutdown: Cancell
     let (state, poller) = AppState::new(options)?;
     let polling = tokio::spawn(poller.run(shutdown.clone()));
     let upkeep = tokio::spawn(upkeep(state.metrics.clone()));
+    let warmed = Arc::clone(&state);
+    tokio::spawn(async move { warmed.view.connections().warm(warmed.options.min_connections).await });
     let router = router(Arc::clone(&state));
     let stop = shutdown.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move { stop.cancelled().await });
@@ -171,7 +170,7 @@ pub async fn serve(options: ApiOptions, listener: TcpListener, shutdown: Cancell
     shutdown.cancel();
     upkeep.abort();
     polling.abort();
-    state.view.close().await;
+    state.view.connections().close().await;
     served
 }
 

@@ -5,6 +5,7 @@
 //! position its rows were read at. Nothing here knows JSON shapes, HTTP or any noun.
 
 mod answer;
+mod connections;
 
 use std::future::Future;
 
@@ -12,6 +13,7 @@ use schema::event::Position;
 use sqlx::PgConnection;
 
 pub use answer::{Answered, Encoded, Kept, Ttls, Unanswered, View};
+pub use connections::{Connections, Statement};
 
 /// When a question is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

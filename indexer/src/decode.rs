@@ -8,12 +8,13 @@
 //! transfer around it applied.
 
 use schema::chain::{Malformed, TxId};
-use schema::event::{Checks, Entry, Event, Part, Role, Subject, Unrecognized, worst};
+use schema::event::{Checks, Entry, Event, Part, Role, Subject, TransactionApplied, Unrecognized, worst};
 use sha2::{Digest, Sha256};
 
 pub mod aitbc;
 pub mod chert;
 pub mod json;
+pub mod limits;
 pub mod payload;
 pub mod transfer;
 
@@ -46,16 +47,22 @@ impl From<Misfit> for crate::source::SourceError {
     }
 }
 
-/// Raw bytes of a payload beyond this are not repeated in `source.unrecognized`: the transaction's own event has them.
-const REPEATED_BYTES_MAX: usize = 16 * 1024;
-
 fn entry(event: Event, tx: Option<(TxId, u32)>, checks: Option<&Checks>, subjects: Vec<(Role, Subject)>) -> Entry {
     Entry { verdict: checks.and_then(worst), event, tx, subjects }
 }
 
-/// A payload that does not fit; its bytes stand in the `data` of the transaction's event too.
+/// Takes a payload that is too long to keep out of its transaction, whose transfer stays as it is. The digest in the
+/// event beside it is all that is left of it, and what a signature over it can be checked with.
+fn take_long_payload(applied: &mut TransactionApplied, tx: &Option<(TxId, u32)>) -> Option<Entry> {
+    let data = applied.data.take_if(|data| data.len() > limits::DATA_BYTES_MAX)?;
+    let reason = Misfit(format!("the payload is longer than {} bytes", limits::DATA_BYTES_MAX));
+    Some(unrecognized_payload(reason, &data, tx.clone()))
+}
+
+/// A payload that does not fit. Longer bytes stand in the `data` of the transaction's event alone, and those that are
+/// too long for that nowhere.
 fn unrecognized_payload(reason: Misfit, data: &str, tx: Option<(TxId, u32)>) -> Entry {
-    let raw = if data.len() <= REPEATED_BYTES_MAX { hex::encode(data) } else { String::new() };
+    let raw = if data.len() <= limits::REPEATED_BYTES_MAX { hex::encode(data) } else { String::new() };
     let data_digest = Some(sha256_hex(data.as_bytes()));
     entry(
         Event::Unrecognized(Unrecognized { data_digest, part: Part::Payload, raw, reason: reason.0 }),
@@ -65,9 +72,14 @@ fn unrecognized_payload(reason: Misfit, data: &str, tx: Option<(TxId, u32)>) -> 
     )
 }
 
-/// A transaction that does not fit; `raw` is all that is kept of it.
+/// A transaction that does not fit; `raw` is all that is kept of it, or its digest where it is too long.
 fn unrecognized_transaction(reason: Misfit, raw: &str, tx: Option<(TxId, u32)>) -> Entry {
-    let body = Unrecognized { data_digest: None, part: Part::Transaction, raw: hex::encode(raw), reason: reason.0 };
+    let (data_digest, raw) = if raw.len() <= limits::RAW_BYTES_MAX {
+        (None, hex::encode(raw))
+    } else {
+        (Some(sha256_hex(raw.as_bytes())), String::new())
+    };
+    let body = Unrecognized { data_digest, part: Part::Transaction, raw, reason: reason.0 };
     entry(Event::Unrecognized(body), tx, None, vec![])
 }
 

@@ -19,7 +19,7 @@ use ahead::Ahead;
 use state::{check_history, insert_state, publish_states};
 
 /// Events folded in one database transaction unless the settings say otherwise.
-pub const BATCH_EVENTS: i64 = 10_000;
+pub const BATCH_EVENTS: i64 = 25_000;
 
 /// Why the views could not be moved on.
 #[derive(Debug, thiserror::Error)]

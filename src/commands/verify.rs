@@ -13,7 +13,7 @@ use super::database::Target;
 use super::say;
 
 /// Events folded in one database transaction of a rebuild.
-const BATCH_EVENTS: i64 = 20_000;
+const BATCH_EVENTS: i64 = 50_000;
 
 /// Arguments of `chert verify`.
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! The poller, and the few statements about positions that are not a view's.
+//! The poller: it reads the snapshot and publishes it.
 //!
 //! The position decides; a notification only wakes the poller earlier, and a database that cannot notify (a replica)
 //! is simply polled.
@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{Changed, Following, Freshness, Head, Source, ViewState};
-use crate::view::{HashPrefix, prefix};
+use crate::view::prefix;
 
 /// Which notifications wake the poller.
 const CHANNEL: &str = "chert_views";
@@ -74,9 +74,13 @@ impl Poller {
     fn publish(&self, mut fresh: Freshness) {
         let last = Arc::clone(&self.publish.borrow());
         let was_up = last.database_up;
-        let goes_back = fresh.position < last.position
-            || (fresh.position == last.position && fresh.chain_hash != last.chain_hash);
-        fresh.history = last.history + i64::from(!was_up || goes_back);
+        let goes_back =
+            fresh.position < last.position || (fresh.position == last.position && fresh.chain_hash != last.chain_hash);
+        let is_rebuilt = fresh.generation != last.generation;
+        fresh.history = last.history + i64::from(!was_up || goes_back || is_rebuilt);
+        for name in fresh.unknown_sources.iter().filter(|name| !last.unknown_sources.contains(name)) {
+            tracing::warn!(source = %name, "a source is of a kind that this server does not know: it is left out");
+        }
         if !was_up {
             tracing::info!(position = fresh.position, "the database answers");
         }
@@ -120,6 +124,7 @@ async fn snapshot(db: &mut PgConnection) -> sqlx::Result<Freshness> {
             w.position,
             w.chain_hash,
             w.horizon,
+            w.generation,
             w.moved_at,
             clock_timestamp() as "read_at!",
             (select h.position from log.log_head h where h.only_row) as "log_position!",
@@ -144,6 +149,7 @@ async fn snapshot(db: &mut PgConnection) -> sqlx::Result<Freshness> {
         position: first.position,
         chain_hash: prefix(&first.chain_hash),
         horizon: first.horizon,
+        generation: first.generation,
         log_position: first.log_position,
         moved_at: first.moved_at,
         read_at: first.read_at,
@@ -159,12 +165,14 @@ async fn snapshot(db: &mut PgConnection) -> sqlx::Result<Freshness> {
             position: if set_aside { position } else { fresh.position },
             changed: Changed { position: changed, hash: prefix(&hash) },
             set_aside,
-            error: row.error,
+            error: row.error.map(without_internals),
         };
         views.insert(name, state);
     }
     fresh.views = Arc::new(views);
-    fresh.sources = Arc::new(sources(db, fresh.position).await?);
+    let (sources, unknown) = sources(db, fresh.position).await?;
+    fresh.sources = Arc::new(sources);
+    fresh.unknown_sources = unknown;
     Ok(fresh)
 }
 
@@ -189,6 +197,8 @@ struct SourceRow {
     last_error_at: Option<DateTime<Utc>>,
     error_count: Option<i64>,
     progress_at: Option<DateTime<Utc>>,
+    ahead_since: Option<DateTime<Utc>>,
+    configured_order: Option<i32>,
     required: Option<bool>,
     paused: Option<bool>,
     head_height: Option<i64>,
@@ -198,15 +208,16 @@ struct SourceRow {
     finalized_position: Option<i64>,
 }
 
-async fn sources(db: &mut PgConnection, position: i64) -> sqlx::Result<Vec<Arc<Source>>> {
+/// The sources of known kinds, and the names of the others.
+async fn sources(db: &mut PgConnection, position: i64) -> sqlx::Result<(Vec<Arc<Source>>, Vec<String>)> {
     let rows = sqlx::query_as!(
         SourceRow,
         r#"
         select
             x.source_id, x.name, x.kind, x.chain_id, x.trusted, x.off_block_state, x.start_height, x.symbol, x.decimals,
             t.state as "state?", t.cursor_height, t.finalized_height, t.tip_height, t.tip_hash, t.tip_seen_at,
-            t.last_error, t.last_error_at, t.error_count as "error_count?", t.progress_at, t.required as "required?",
-            t.paused as "paused?",
+            t.last_error, t.last_error_at, t.error_count as "error_count?", t.progress_at, t.ahead_since,
+            t.configured_order, t.required as "required?", t.paused as "paused?",
             h.height as "head_height?", h.block_hash as "head_hash?", h.block_time as "head_time?",
             f.finalized_height as "view_finalized_height?",
             u.end_position as "finalized_position?"
@@ -239,16 +250,18 @@ async fn sources(db: &mut PgConnection, position: i64) -> sqlx::Result<Vec<Arc<S
     )
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|row| row.source().map(Arc::new)).collect()
+    let (mut sources, mut unknown) = (Vec::with_capacity(rows.len()), Vec::new());
+    for row in rows {
+        match SourceKind::from_name(&row.kind) {
+            Some(kind) => sources.push(Arc::new(row.source(kind)?)),
+            None => unknown.push(row.name),
+        }
+    }
+    Ok((sources, unknown))
 }
 
 impl SourceRow {
-    fn source(self) -> sqlx::Result<Source> {
-        let Some(kind) = SourceKind::from_name(&self.kind) else {
-            return Err(sqlx::Error::Decode(
-                format!("source {} is of the unknown kind {}", self.name, self.kind).into(),
-            ));
-        };
+    fn source(self, kind: SourceKind) -> sqlx::Result<Source> {
         let head = match (self.head_height, self.head_hash, self.head_time) {
             (Some(height), Some(block_hash), Some(block_time)) => {
                 Some(Head { height, block_hash, block_time, finalized_height: self.view_finalized_height })
@@ -262,10 +275,12 @@ impl SourceRow {
             tip_hash: self.tip_hash,
             tip_seen_at: self.tip_seen_at,
             finalized_height: self.finalized_height,
-            last_error: self.last_error,
+            last_error: self.last_error.map(without_internals),
             last_error_at: self.last_error_at,
             error_count: self.error_count.unwrap_or_default(),
             progress_at: self.progress_at,
+            ahead_since: self.ahead_since,
+            configured_order: self.configured_order,
             required: self.required.unwrap_or(true),
         };
         let facts = SourceFacts {
@@ -292,86 +307,23 @@ impl SourceRow {
     }
 }
 
-/// The newest standing block of a source as of a position.
-pub async fn head_at(db: &mut PgConnection, source_id: i32, position: i64) -> sqlx::Result<Option<Head>> {
-    let row = sqlx::query!(
-        r#"
-        select
-            h.height as "height!",
-            h.block_hash as "block_hash!",
-            h.block_time as "block_time!",
-            h.present,
-            (
-                select f.finalized_height
-                from finality_versions f
-                where f.source_id = $1 and f.from_position <= $2
-                order by f.from_position desc
-                limit 1
-            ) as finalized_height
-        from heads_versions h
-        where h.source_id = $1 and h.from_position <= $2
-        order by h.from_position desc
-        limit 1
-        "#,
-        source_id,
-        position
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row.filter(|row| row.present).map(|row| Head {
-        height: row.height,
-        block_hash: row.block_hash,
-        block_time: row.block_time,
-        finalized_height: row.finalized_height,
-    }))
+/// A sentence that the indexer has written, without what a database said in it: that is for its log, not for everybody.
+fn without_internals(mut sentence: String) -> String {
+    const DATABASE: &str = "the database did not answer";
+    if let Some(at) = sentence.find(DATABASE) {
+        sentence.truncate(at + DATABASE.len());
+    }
+    sentence
 }
 
-/// End and running hash of the newest unit that was complete at a position; 0 and zeros before the first.
-pub async fn unit_at(db: &mut PgConnection, position: i64) -> sqlx::Result<(i64, HashPrefix)> {
-    let row = sqlx::query!(
-        r#"
-        select u.end_position, u.chain_hash
-        from log.log_units u
-        where u.end_position <= $1
-        order by u.end_position desc
-        limit 1
-        "#,
-        position
-    )
-    .fetch_optional(db)
-    .await?;
-    Ok(row.map_or((0, HashPrefix::default()), |row| (row.end_position, prefix(&row.chain_hash))))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// End of the unit of the block that stands at a height, seen from a position.
-pub async fn unit_of_height(
-    db: &mut PgConnection,
-    source_id: i32,
-    height: i64,
-    position: i64,
-) -> sqlx::Result<Option<i64>> {
-    sqlx::query_scalar!(
-        r#"
-        select u.end_position
-        from log.log_units u
-        where u.source_id = $1
-            and u.height = $2
-            and u.end_position <= $3
-            and not exists (
-                select 1
-                from log.retractions r
-                where r.source_id = u.source_id
-                    and r.first_position <= u.first_position
-                    and r.at_position > u.first_position
-                    and r.at_position <= $3
-            )
-        order by u.end_position desc
-        limit 1
-        "#,
-        source_id,
-        height,
-        position
-    )
-    .fetch_optional(db)
-    .await
+    #[test]
+    fn what_a_database_said_is_not_for_everybody() {
+        let shown = without_internals("storing failed: the database did not answer: relation \"x\" is gone".to_owned());
+        assert_eq!(shown, "storing failed: the database did not answer");
+        assert_eq!(without_internals("HTTP 502".to_owned()), "HTTP 502");
+    }
 }

@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use utoipa::IntoParams;
 
 use crate::error::{Problem, ProblemKind};
-use crate::freshness::Source;
+use crate::freshness::{Freshness, Source};
 use crate::limits::{DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET, MAX_TEXT_BYTES};
 use crate::page::{Count, Cursor, fingerprint};
 use crate::server::AppState;
@@ -86,7 +86,7 @@ pub struct Ask {
     pub explain: bool,
     /// The page to continue with.
     pub cursor: Option<Cursor>,
-    /// What the next page's cursor must agree with.
+    /// What the next page's cursor must agree with; zeros on routes that do not page.
     pub question: HashPrefix,
     /// The value of `If-None-Match`.
     pub if_none_match: Option<String>,
@@ -106,7 +106,7 @@ impl FromRequestParts<Arc<AppState>> for Ask {
             .map_err(|_| Problem::new(ProblemKind::BadRequest, "the query of the URL cannot be read"))?;
         let ask = Self::parse(parts.uri.path(), pairs.0, state.parameters(route), &parts.headers)?;
         // Refused here for every route alike; without a database nobody knows the names, and the answer is 503 anyway.
-        if state.fresh().database_up {
+        if ask.text("chain").is_some() && state.fresh().database_up {
             ask.named_chain(state)?;
         }
         Ok(ask)
@@ -127,9 +127,12 @@ impl Ask {
         for (name, value) in &ask.own {
             check_text(name, value)?;
         }
-        let own = |name: &&String| !UNASKED.contains(&name.as_str());
-        let pairs = ask.own.iter().filter(|(name, _)| own(name)).map(|(name, value)| (name.as_str(), value.as_str()));
-        ask.question = fingerprint(path, pairs);
+        if known.iter().any(|name| name == "cursor") {
+            let own = |name: &&String| !UNASKED.contains(&name.as_str());
+            let pairs =
+                ask.own.iter().filter(|(name, _)| own(name)).map(|(name, value)| (name.as_str(), value.as_str()));
+            ask.question = fingerprint(path, pairs);
+        }
         ask.at_height = ask.number("at_height", 0..=i64::MAX)?;
         ask.at_position = ask.number("at_position", 0..=i64::MAX)?;
         ask.min_height = ask.number("min_height", 0..=i64::MAX)?;
@@ -211,8 +214,14 @@ impl Ask {
 
     /// The source that a parameter names.
     pub fn source_named(&self, parameter: &str, state: &AppState) -> Result<Option<Arc<Source>>, Problem> {
+        match self.text(parameter) {
+            Some(_) => self.source_named_in(parameter, &state.fresh()),
+            None => Ok(None),
+        }
+    }
+
+    fn source_named_in(&self, parameter: &str, fresh: &Freshness) -> Result<Option<Arc<Source>>, Problem> {
         let Some(name) = self.text(parameter) else { return Ok(None) };
-        let fresh = state.fresh();
         match fresh.source(name) {
             Some(source) => Ok(Some(Arc::clone(source))),
             None if !fresh.database_up => Err(Problem::database_unavailable()),
@@ -225,11 +234,15 @@ impl Ask {
 
     /// The chain asked about: the named one, else the first.
     pub fn chain(&self, state: &AppState) -> Result<Arc<Source>, Problem> {
-        if let Some(source) = self.named_chain(state)? {
+        self.chain_of(&state.fresh())
+    }
+
+    /// The chain asked about, as it stood in a snapshot.
+    pub fn chain_of(&self, fresh: &Freshness) -> Result<Arc<Source>, Problem> {
+        if let Some(source) = self.source_named_in("chain", fresh)? {
             return Ok(source);
         }
-        let fresh = state.fresh();
-        fresh.sources.first().cloned().ok_or_else(|| match fresh.database_up {
+        fresh.default_source().cloned().ok_or_else(|| match fresh.database_up {
             true => Problem::new(ProblemKind::NotIndexedYet, "no source has been indexed yet"),
             false => Problem::database_unavailable(),
         })

@@ -49,7 +49,7 @@ pub enum Missing {
 pub async fn reply<Q: Query>(state: &AppState, query: Q, ask: &Ask) -> Result<Response, Problem> {
     let encode = |answer: &Q::Answer| Ok(Encoded { json: serde_json::to_vec(answer)?, ..Encoded::default() });
     let given = give(state, &query, ask, encode).await?;
-    given.respond::<Q>(state, ask, given.answered.kept.json.clone(), false)
+    given.respond::<Q>(state, ask, given.answered.kept.json.clone(), false).await
 }
 
 /// Answers with one object, or says why there is none.
@@ -65,7 +65,7 @@ where
     if given.answered.kept.missing {
         return Err(given.missing(missing));
     }
-    given.respond::<Q>(state, ask, given.answered.kept.json.clone(), false)
+    given.respond::<Q>(state, ask, given.answered.kept.json.clone(), false).await
 }
 
 /// Answers with one page of a list.
@@ -80,7 +80,7 @@ where
     };
     let given = give(state, &query, ask, encode).await?;
     let (body, has_next) = given.page(ask);
-    given.respond::<Q>(state, ask, body, has_next)
+    given.respond::<Q>(state, ask, body, has_next).await
 }
 
 /// Answers with one page of what belongs to something, or says why that something is not there.
@@ -106,14 +106,14 @@ where
         return Err(given.missing(missing));
     }
     let (body, has_next) = given.page(ask);
-    given.respond::<Q>(state, ask, body, has_next)
+    given.respond::<Q>(state, ask, body, has_next).await
 }
 
 /// The freshness headers of an answer that was made without a query, true at the watermark.
 pub fn fresh_headers(state: &AppState, ask: &Ask, fresh: &Freshness) -> Result<HeaderMap, Problem> {
     let chain = match fresh.sources.is_empty() {
         true => None,
-        false => Some(ask.chain(state)?),
+        false => Some(ask.chain_of(fresh)?),
     };
     let head = chain.as_ref().and_then(|chain| chain.head.clone());
     Ok(freshness_headers(state, fresh, fresh.position, &hex::encode(fresh.chain_hash), chain.as_deref(), head.as_ref()))
@@ -139,16 +139,13 @@ async fn give<Q: Query>(
     ask: &Ask,
     encode: fn(&Q::Answer) -> serde_json::Result<Encoded>,
 ) -> Result<Given, Problem> {
-    // A wrong name is refused before anybody waits.
-    ask.named_chain(state)?;
     let fresh = at::wait(state, ask).await?;
     let at = at::resolve(state, &fresh, ask).await?;
-    etag::check_history(state, ask).await?;
     let answered = state.view.ask(query, at, &fresh, encode).await?;
     at::check_answer(&fresh, at, ask, &answered)?;
     let chain = match fresh.sources.is_empty() {
         true => None,
-        false => Some(ask.chain(state)?),
+        false => Some(ask.chain_of(&fresh)?),
     };
     let head = match &chain {
         Some(chain) => state.head(&fresh, chain, answered.position, answered.chain_hash).await?,
@@ -189,11 +186,17 @@ impl Given {
         let height = self.head.as_ref().map(|head| head.height);
         let problem = match (missing, &self.chain) {
             (Missing::Noun(noun), _) => Problem::not_found(format!("no such {noun} up to position {position}")),
-            (Missing::Height(wanted), Some(chain)) if self.at == At::Now => height_problem(chain, wanted),
+            (Missing::Height(wanted), Some(chain)) if self.at == At::Now => {
+                height_problem(chain, self.head.as_ref(), wanted)
+            }
             (Missing::Height(wanted), _) => {
                 Problem::not_found(format!("no block stands at height {wanted} as of position {position}"))
             }
-            (Missing::Position(wanted), _) => at::position_problem(&self.fresh, wanted),
+            (Missing::Position(wanted), _) => {
+                // As of the past the views may well have come further than the answer.
+                let shown = if self.at == At::Now { position } else { self.fresh.position };
+                at::position_problem(&self.fresh, shown, wanted)
+            }
         };
         let mut searched = serde_json::Map::new();
         searched.insert("position".to_owned(), position.into());
@@ -201,9 +204,15 @@ impl Given {
         problem.with("searched_through", searched).header(POSITION, HeaderValue::from(position))
     }
 
-    fn respond<Q: Query>(&self, state: &AppState, ask: &Ask, body: Bytes, has_next: bool) -> Result<Response, Problem> {
+    async fn respond<Q: Query>(
+        &self,
+        state: &AppState,
+        ask: &Ask,
+        body: Bytes,
+        has_next: bool,
+    ) -> Result<Response, Problem> {
         let tag = etag::of(&self.answered, self.at, has_next);
-        etag::check_match(ask, &tag)?;
+        etag::check_match(state, &self.fresh, ask, &tag).await?;
         let hash = hex::encode(self.answered.chain_hash);
         let (chain, head) = (self.chain.as_deref(), self.head.as_ref());
         let mut headers = freshness_headers(state, &self.fresh, self.answered.position, &hash, chain, head);
@@ -256,7 +265,7 @@ fn freshness_headers(
             text(FINALIZED_HEIGHT, height.to_string());
         }
     }
-    if let Some(lag) = chain.and_then(|chain| chain.lag_seconds(head, fresh.read_at, state.quiet_seconds())) {
+    if let Some(lag) = chain.and_then(|chain| chain.lag_seconds(fresh.read_at, state.quiet_seconds())) {
         text(LAG_SECONDS, lag.to_string());
     }
     headers

@@ -10,10 +10,9 @@ use bytes::Bytes;
 use moka::Expiry;
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
-use sqlx::pool::PoolConnection;
-use sqlx::{PgPool, Postgres};
+use sqlx::PgConnection;
 
-use super::{At, HashPrefix, Keep, Query, Stamp, Stamped, prefix};
+use super::{At, Connections, HashPrefix, Keep, Query, Stamp, Stamped, Statement, prefix};
 use crate::freshness::{Changed, Freshness};
 use crate::metrics;
 
@@ -82,8 +81,8 @@ impl From<sqlx::Error> for Unanswered {
         let code = error.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
         match code {
             Some(code) if code == QUERY_CANCELED => Self::TooSlow,
-            // Connection trouble, too many connections, and a server that starts or stops.
-            Some(code) if ["08", "53", "57"].iter().any(|class| code.starts_with(class)) => {
+            // Connection trouble, conflicts that pass, too many connections, and a server that starts or stops.
+            Some(code) if ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class)) => {
                 Self::Away(error.to_string())
             }
             Some(_) => Self::Broken(error.to_string()),
@@ -107,15 +106,22 @@ fn is_connection_trouble(error: &sqlx::Error) -> bool {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
+    kind: &'static str,
     question: String,
     at: Option<i64>,
-    changed: (i64, HashPrefix),
+    /// The newest change that the answer has seen; none where only the position counts.
+    changed: Option<Changed>,
+    history: i64,
 }
 
 struct UpperBound;
 
 impl Expiry<Key, Arc<Kept>> for UpperBound {
     fn expire_after_create(&self, _: &Key, kept: &Arc<Kept>, _: Instant) -> Option<Duration> {
+        Some(kept.ttl)
+    }
+
+    fn expire_after_update(&self, _: &Key, kept: &Arc<Kept>, _: Instant, _: Option<Duration>) -> Option<Duration> {
         Some(kept.ttl)
     }
 }
@@ -129,17 +135,31 @@ pub struct Ttls {
     pub other: Duration,
 }
 
-/// Everything that answers questions: a pool of read-only connections, and the cache before it.
-#[derive(Debug, Clone)]
+/// Everything that answers questions: read-only connections, and the cache before them.
+#[derive(Debug)]
 pub struct View {
-    pool: PgPool,
+    connections: Connections,
     cache: Cache<Key, Arc<Kept>>,
     ttls: Ttls,
 }
 
+/// A question with the moment it is asked about.
+struct Asked<'a, Q> {
+    query: &'a Q,
+    at: At,
+}
+
+impl<Q: Query> Statement for Asked<'_, Q> {
+    type Rows = Stamped<Q::Answer>;
+
+    async fn run(&self, db: &mut PgConnection) -> sqlx::Result<Self::Rows> {
+        self.query.run(db, self.at).await
+    }
+}
+
 impl View {
-    /// A view over a pool, with a cache of so many bytes.
-    pub fn new(pool: PgPool, budget_bytes: u64, ttls: Ttls) -> Self {
+    /// A view over connections, with a cache of so many bytes.
+    pub fn new(connections: Connections, budget_bytes: u64, ttls: Ttls) -> Self {
         let cache = Cache::builder()
             .max_capacity(budget_bytes)
             .weigher(|key: &Key, kept: &Arc<Kept>| {
@@ -148,12 +168,17 @@ impl View {
             })
             .expire_after(UpperBound)
             .build();
-        Self { pool, cache, ttls }
+        Self { connections, cache, ttls }
     }
 
     /// The bytes in the cache now.
     pub fn cached_bytes(&self) -> u64 {
         self.cache.weighted_size()
+    }
+
+    /// The connections, for the few statements that are about positions and not about a view.
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Answers a question, from the cache when nothing it reads has changed since.
@@ -165,28 +190,25 @@ impl View {
         encode: fn(&Q::Answer) -> serde_json::Result<Encoded>,
     ) -> Result<Answered, Unanswered> {
         if Q::KEEP == Keep::Never {
-            return self.miss(query, at, encode).await.map(|kept| answered(kept, None, at));
+            return self.miss(query, at, None, encode).await.map(|kept| answered(kept, None, at));
         }
-        let changed = match at {
-            At::Now => fresh.changed(Q::VIEWS),
-            // What was true at a position stays so: only another history of the log could change it.
-            At::Position(_) => Changed { position: fresh.history, ..Changed::default() },
-        };
-        let question = format!("{}?{}", std::any::type_name::<Q>(), query.key());
-        let key = Key { question, at: at.bound(), changed: (changed.position, changed.hash) };
+        // What was true at a position stays so, within one history of the log; only who may see it is always of now.
+        let changed = (at == At::Now || Q::KEEP == Keep::Visible).then(|| fresh.changed(Q::VIEWS));
+        let kind = std::any::type_name::<Q>();
+        let key = Key { kind, question: query.key(), at: at.bound(), changed, history: fresh.history };
         if let Some(kept) = self.cache.get(&key).await {
             metrics::cache_hit();
             return Ok(answered(kept, Some((fresh, Q::VIEWS)), at));
         }
         let kept = self
             .cache
-            .try_get_with(key.clone(), self.miss(query, at, encode))
+            .try_get_with(key.clone(), self.miss(query, at, changed, encode))
             .await
             .map_err(|error| Unanswered::clone(&error))?;
-        let newer = (kept.stamp.changed_position, kept.stamp.changed_hash);
-        if at == At::Now && newer != key.changed {
+        let seen = seen(&kept.stamp);
+        if changed.is_some_and(|changed| changed != seen) && !kept.ttl.is_zero() {
             // The views moved on while we asked: the answer belongs to the change that it has seen.
-            self.cache.insert(Key { changed: newer, ..key }, Arc::clone(&kept)).await;
+            self.cache.insert(Key { changed: Some(seen), ..key }, Arc::clone(&kept)).await;
         }
         Ok(answered(kept, Some((fresh, Q::VIEWS)), at))
     }
@@ -195,12 +217,17 @@ impl View {
         &self,
         query: &Q,
         at: At,
+        changed: Option<Changed>,
         encode: fn(&Q::Answer) -> serde_json::Result<Encoded>,
     ) -> Result<Arc<Kept>, Unanswered> {
         metrics::cache_miss();
-        let stamped = self.run(query, at).await?;
+        let stamped = self.connections.run(&Asked { query, at }).await?;
         let encoded = encode(&stamped.value).map_err(|error| Unanswered::Broken(error.to_string()))?;
-        let ttl = if Q::KEEP == Keep::HotList { self.ttls.hot_list } else { self.ttls.other };
+        let ttl = match Q::KEEP {
+            _ if is_behind(&stamped.at, at, changed) => Duration::ZERO,
+            Keep::HotList => self.ttls.hot_list,
+            Keep::Checked | Keep::Visible | Keep::Never => self.ttls.other,
+        };
         Ok(Arc::new(Kept {
             digest: prefix(&Sha256::digest(&encoded.json)),
             json: Bytes::from(encoded.json),
@@ -211,53 +238,18 @@ impl View {
             ttl,
         }))
     }
-
-    async fn run<Q: Query>(&self, query: &Q, at: At) -> Result<Stamped<Q::Answer>, Unanswered> {
-        let started = Instant::now();
-        let mut connection = self.pool.acquire().await?;
-        let mut result = query.run(&mut connection, at).await;
-        if let Err(error) = &result
-            && is_stale(error)
-        {
-            drop(connection);
-            connection = self.live_connection().await?;
-            result = query.run(&mut connection, at).await;
-        }
-        metrics::statement(started.elapsed(), result.is_ok());
-        Ok(result?)
-    }
-
-    /// A connection that answers: the first to fail after a restart of the server is not the only one that is stale.
-    pub async fn live_connection(&self) -> Result<PoolConnection<Postgres>, Unanswered> {
-        use sqlx::Connection as _;
-        for _ in 0..=self.pool.options().get_max_connections() {
-            let mut connection = self.pool.acquire().await?;
-            match connection.ping().await {
-                Ok(()) => return Ok(connection),
-                Err(_) => drop(connection.detach()),
-            }
-        }
-        Err(Unanswered::Away("every connection of the pool is stale".to_owned()))
-    }
-
-    /// A connection for the few statements that are about positions and not about a view.
-    pub async fn connection(&self) -> Result<PoolConnection<Postgres>, Unanswered> {
-        Ok(self.pool.acquire().await?)
-    }
-
-    /// Closes the pool.
-    pub async fn close(&self) {
-        self.pool.close().await;
-    }
 }
 
-/// Whether a connection was dead before it was used, so that another one may do.
-fn is_stale(error: &sqlx::Error) -> bool {
-    const ADMIN_SHUTDOWN: &str = "57P01";
-    match error.as_database_error().and_then(|error| error.code()) {
-        Some(code) => code == ADMIN_SHUTDOWN,
-        None => matches!(error, sqlx::Error::Io(_) | sqlx::Error::Protocol(_)),
-    }
+/// Whether an answer is from before what was asked about, as that of a view that was set aside or of a replica that
+/// lags: it answers those who wait for it, and nobody later.
+fn is_behind(stamp: &Stamp, at: At, changed: Option<Changed>) -> bool {
+    let asked = at.bound().is_some_and(|position| stamp.position < position);
+    asked || changed.is_some_and(|changed| stamp.changed_position < changed.position)
+}
+
+/// The newest change that an answer has seen.
+fn seen(stamp: &Stamp) -> Changed {
+    Changed { position: stamp.changed_position, hash: stamp.changed_hash }
 }
 
 fn answered(kept: Arc<Kept>, fresh: Option<(&Freshness, &[&str])>, at: At) -> Answered {
@@ -265,7 +257,7 @@ fn answered(kept: Arc<Kept>, fresh: Option<(&Freshness, &[&str])>, at: At) -> An
     let (position, chain_hash) = match fresh {
         Some((fresh, views)) if at == At::Now => {
             let changed = fresh.changed(views);
-            let same = changed.position == kept.stamp.changed_position && changed.hash == kept.stamp.changed_hash;
+            let same = changed == seen(&kept.stamp);
             let standing = fresh.position_of(views) == fresh.position;
             if same && standing && fresh.position > kept.stamp.position {
                 (fresh.position, fresh.chain_hash)

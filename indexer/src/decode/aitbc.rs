@@ -13,14 +13,16 @@ use schema::event::{
 use schema::source::SourceKind;
 use serde_json::value::RawValue;
 
-use crate::decode::chert::contiguous;
+use crate::decode::chert::{contiguous, tx_id};
 use crate::decode::json::{self, Object};
-use crate::decode::{Misfit, entry, unrecognized_payload, unrecognized_transaction};
+use crate::decode::{Misfit, entry, limits, take_long_payload, unrecognized_payload, unrecognized_transaction};
 use crate::source::{BlockUnit, SourceError};
 use crate::verify;
 
 /// Characters of a receipt's id.
 const RECEIPT_ID_MAX: usize = 64;
+/// Bytes of a block's metadata. Of a longer text only the digest is kept, and the allocations that it makes.
+const METADATA_BYTES_MAX: usize = 1 << 20;
 
 /// What is known about a source before any of its blocks is read.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -77,6 +79,7 @@ fn read(rules: &Rules, block: &Object<'_>) -> Result<BlockUnit, Misfit> {
     let hash: Spelled<BlockHash> = block.spelled("hash")?;
     let parent: Spelled<BlockHash> = block.spelled("parent_hash")?;
     let rows = json::array("transactions", block.need("transactions")?)?;
+    limits::count("transactions", rows.len(), limits::TRANSACTIONS_MAX, "elements")?;
     let rows = identified(rules, height.get(), rows)?;
     let tx_count: Spelled<Amount> = block.plain_number("tx_count")?;
     if u64::try_from(rows.len()) != Ok(tx_count.get().get()) {
@@ -84,16 +87,22 @@ fn read(rules: &Rules, block: &Object<'_>) -> Result<BlockUnit, Misfit> {
     }
     let metadata = block.given("block_metadata")?;
     let metadata = metadata.map(|raw| json::text("block_metadata", raw).unwrap_or_else(|_| raw.get().to_owned()));
+    let signature = block.optional_text("signature")?.filter(|text| !text.is_empty());
+    let state_root = block.optional_text("state_root")?;
     let mut body = BlockApplied {
         checks: Checks::new(),
         gas_limit: None,
         gas_used: None,
         hash: hash.text().to_owned(),
         height: height.clone(),
-        metadata,
+        metadata: metadata.clone().filter(|text| text.len() <= METADATA_BYTES_MAX),
         parent_hash: parent.text().to_owned(),
-        signature: block.optional_text("signature")?.filter(|text| !text.is_empty()),
-        state_root: block.optional_text("state_root")?,
+        signature: signature
+            .map(|text| limits::bytes("signature", text, limits::BLOCK_SIGNATURE_BYTES_MAX))
+            .transpose()?,
+        state_root: state_root
+            .map(|text| limits::line("state_root", text, limits::STATE_ROOT_BYTES_MAX))
+            .transpose()?,
         time: block.spelled("timestamp")?,
         tx_count,
         validator: block.text("proposer")?,
@@ -108,8 +117,12 @@ fn read(rules: &Rules, block: &Object<'_>) -> Result<BlockUnit, Misfit> {
     let mut entries = Vec::with_capacity(1 + 2 * rows.len());
     let checks = body.checks.clone();
     entries.push(entry(Event::BlockApplied(body.clone()), None, Some(&checks), vec![]));
+    if let Some(text) = metadata.as_deref().filter(|text| text.len() > METADATA_BYTES_MAX) {
+        let reason = Misfit(format!("`block_metadata` is longer than {METADATA_BYTES_MAX} bytes"));
+        entries.push(unrecognized_payload(reason, text, None));
+    }
     if *height.get() == Height::GENESIS {
-        entries.extend(allocations(body.metadata.as_deref()));
+        entries.extend(allocations(metadata.as_deref()));
     }
     for (index, row) in rows.iter().enumerate() {
         let index = u32::try_from(index).map_err(|_| Misfit::new("too many transactions"))?;
@@ -129,9 +142,13 @@ fn read(rules: &Rules, block: &Object<'_>) -> Result<BlockUnit, Misfit> {
 /// so it counts as a transaction that was not understood.
 fn allocations(metadata: Option<&str>) -> Vec<Entry> {
     let Some(text) = metadata else { return vec![] };
-    let rows = Object::parse(text).and_then(|metadata| metadata.optional_array("allocations"));
+    let rows = Object::parse(text).and_then(|metadata| {
+        let rows = metadata.optional_array("allocations")?.unwrap_or_default();
+        limits::count("allocations", rows.len(), limits::TRANSACTIONS_MAX, "elements")?;
+        Ok(rows)
+    });
     let rows = match rows {
-        Ok(rows) => rows.unwrap_or_default(),
+        Ok(rows) => rows,
         Err(misfit) => return vec![unrecognized_transaction(misfit.within("`block_metadata`"), text, None)],
     };
     let read = |raw: &RawValue| -> Result<Entry, Misfit> {
@@ -150,11 +167,12 @@ fn subject(role: Role, address: &str) -> Result<(Role, Subject), Malformed> {
     Ok((role, Subject::address(&SourceKind::Aitbc.address_rule().canonical(address)?)))
 }
 
-/// A transaction row with its hash; rows without one cannot be told apart, so they refuse their block.
+/// A transaction row with its hash; rows without one cannot be told apart, so they refuse their block. A hash that no
+/// column can hold is its row's trouble alone: the block's hash covers whatever text it is.
 struct Identified<'a> {
     row: Object<'a>,
     text: &'a str,
-    id: TxId,
+    id: Result<TxId, Misfit>,
     spelled_id: String,
 }
 
@@ -165,8 +183,8 @@ fn identified<'a>(rules: &Rules, height: &Height, rows: Vec<&'a RawValue>) -> Re
         let place = |misfit: Misfit| misfit.within(&format!("transaction {index}"));
         let row = Object::parse(raw.get()).map_err(place)?;
         let spelled_id = row.text("tx_hash").map_err(place)?;
-        let id: TxId = spelled_id.parse().map_err(|bad| place(Misfit::from(bad)))?;
-        if !seen.insert(id.clone()) {
+        let id = tx_id("tx_hash", &spelled_id);
+        if id.is_ok() && !seen.insert(spelled_id.clone()) {
             return Err(place(Misfit::new("its hash is that of an earlier one in the block")));
         }
         let stated_height = row.given("block_height").map_err(place)?;
@@ -183,12 +201,16 @@ fn identified<'a>(rules: &Rules, height: &Height, rows: Vec<&'a RawValue>) -> Re
 }
 
 fn transaction(block: &BlockApplied, block_hash: &Check, index: u32, row: &Identified<'_>) -> Vec<Entry> {
-    let at = Some((row.id.clone(), index));
+    let at = match &row.id {
+        Ok(id) => Some((id.clone(), index)),
+        Err(misfit) => return vec![unrecognized_transaction(misfit.clone(), row.text, None)],
+    };
     let read = applied(block, block_hash, row).and_then(|applied| Ok((subjects(&applied)?, applied)));
     match read {
         Err(misfit) => vec![unrecognized_transaction(misfit, row.text, at)],
-        Ok((subjects, applied)) => {
-            let claim = (applied.tx_type == "receipt_claim").then(|| {
+        Ok((subjects, mut applied)) => {
+            let long = take_long_payload(&mut applied, &at);
+            let claim = (long.is_none() && applied.tx_type == "receipt_claim").then(|| {
                 let data = applied.data.as_deref().unwrap_or_default();
                 match receipt_claim(&applied, data) {
                     Ok(claim) => Entry { tx: at.clone(), ..claim },
@@ -197,7 +219,7 @@ fn transaction(block: &BlockApplied, block_hash: &Check, index: u32, row: &Ident
             });
             let checks = applied.checks.clone();
             let mut entries = vec![entry(Event::TransactionApplied(applied), at, Some(&checks), subjects)];
-            entries.extend(claim);
+            entries.extend(long.or(claim));
             entries
         }
     }
@@ -210,6 +232,8 @@ fn applied(block: &BlockApplied, block_hash: &Check, row: &Identified<'_>) -> Re
     if recipient.is_none() && amount.get().get() > 0 {
         return Err(Misfit::new("nobody receives the amount"));
     }
+    let status = row.row.optional_text("status")?;
+    let tx_type = row.row.text("type")?.to_lowercase();
     Ok(TransactionApplied {
         amount,
         checks: verify::aitbc::transaction_checks(block_hash),
@@ -223,10 +247,10 @@ fn applied(block: &BlockApplied, block_hash: &Check, row: &Identified<'_>) -> Re
         sender: row.row.text("sender")?,
         signature: None,
         stealth_commitments: vec![],
-        status: row.row.optional_text("status")?,
+        status: status.map(|text| limits::line("status", text, limits::STATUS_CHARS_MAX)).transpose()?,
         time: block.time.clone(),
         tx_id: row.spelled_id.clone(),
-        tx_type: row.row.text("type")?.to_lowercase(),
+        tx_type: limits::line("type", tx_type, limits::TYPE_CHARS_MAX)?,
         undisclosed: None,
     })
 }

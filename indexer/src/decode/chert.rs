@@ -10,7 +10,9 @@ use schema::source::SourceKind;
 use serde_json::value::RawValue;
 
 use crate::decode::json::{self, Object};
-use crate::decode::{Misfit, entry, payload, transfer, unrecognized_payload, unrecognized_transaction};
+use crate::decode::{
+    Misfit, entry, limits, payload, take_long_payload, transfer, unrecognized_payload, unrecognized_transaction,
+};
 use crate::source::{BlockUnit, SourceError};
 use crate::verify::chert::{HashRule, Signatures, synthetic_block_hash};
 
@@ -90,6 +92,7 @@ fn read(rules: &Rules, block: &Object<'_>) -> Result<BlockUnit, Misfit> {
     let validator = block.text("validator_address")?;
     rules.kind.address_rule().canonical(&validator).map_err(|bad| Misfit(format!("`validator_address`: {bad}")))?;
     let transactions = json::array("transactions", block.need("transactions")?)?;
+    limits::count("transactions", transactions.len(), limits::TRANSACTIONS_MAX, "elements")?;
     let transactions = identified(transactions)?;
     let (tx_count, count) = tx_count(block, transactions.len())?;
 
@@ -113,6 +116,8 @@ fn read(rules: &Rules, block: &Object<'_>) -> Result<BlockUnit, Misfit> {
         },
     );
     let signature = block.optional_text("signature")?.filter(|text| !text.is_empty());
+    let signature =
+        signature.map(|text| limits::bytes("signature", text, limits::BLOCK_SIGNATURE_BYTES_MAX)).transpose()?;
     if signature.is_some() {
         let check = Check::unverifiable("how this chain signs blocks is not public");
         checks.insert("signature".to_owned(), check);
@@ -124,7 +129,10 @@ fn read(rules: &Rules, block: &Object<'_>) -> Result<BlockUnit, Misfit> {
         metadata: None,
         parent_hash: parent,
         signature,
-        state_root: block.given("state_root")?.map(|raw| raw.get().to_owned()),
+        state_root: block
+            .given("state_root")?
+            .map(|raw| limits::bytes("state_root", raw.get().to_owned(), limits::STATE_ROOT_BYTES_MAX))
+            .transpose()?,
         tx_count: Spelled::parse(tx_count)?,
         validator,
         checks,
@@ -157,10 +165,11 @@ fn tx_count(block: &Object<'_>, counted: usize) -> Result<(String, Option<Check>
     }
 }
 
-/// A transaction with an id; those without one cannot be told apart, so they refuse their block.
+/// A transaction with an id; those without one cannot be told apart, so they refuse their block. Ids that differ in
+/// their spelling are different to the chain. One that no column can hold is that transaction's trouble alone.
 struct Identified<'a> {
     tx: Object<'a>,
-    id: TxId,
+    id: Result<TxId, Misfit>,
     spelled_id: String,
 }
 
@@ -171,8 +180,8 @@ fn identified(transactions: Vec<&RawValue>) -> Result<Vec<Identified<'_>>, Misfi
         let place = |misfit: Misfit| misfit.within(&format!("transaction {index}"));
         let tx = Object::parse(raw.get()).map_err(place)?;
         let spelled_id = tx.text("tx_id").map_err(place)?;
-        let id: TxId = spelled_id.parse().map_err(|bad| place(Misfit::from(bad)))?;
-        if !seen.insert(id.clone()) {
+        let id = tx_id("tx_id", &spelled_id);
+        if id.is_ok() && !seen.insert(spelled_id.clone()) {
             return Err(place(Misfit::new("its id is that of an earlier one in the block")));
         }
         identified.push(Identified { tx, id, spelled_id });
@@ -180,13 +189,25 @@ fn identified(transactions: Vec<&RawValue>) -> Result<Vec<Identified<'_>>, Misfi
     Ok(identified)
 }
 
+/// A transaction's id, as columns and look-ups have it.
+pub(super) fn tx_id(name: &str, spelled: &str) -> Result<TxId, Misfit> {
+    if spelled.chars().any(char::is_control) {
+        return Err(Misfit(format!("`{name}` contains a control character")));
+    }
+    spelled.parse().map_err(|bad| Misfit(format!("`{name}`: {bad}")))
+}
+
 fn transaction(rules: &Rules, block: &BlockApplied, index: u32, tx: &Identified<'_>) -> Vec<Entry> {
-    let at = Some((tx.id.clone(), index));
+    let at = match &tx.id {
+        Ok(id) => Some((id.clone(), index)),
+        Err(misfit) => return vec![unrecognized_transaction(misfit.clone(), &transfer::without_memos(&tx.tx), None)],
+    };
     let read = transfer::read(rules, &block.time, &tx.tx, tx.spelled_id.clone())
         .and_then(|applied| Ok((transfer::subjects(rules, &applied)?, applied)));
     match read {
         Err(misfit) => vec![unrecognized_transaction(misfit, &transfer::without_memos(&tx.tx), at)],
         Ok((subjects, mut applied)) => {
+            let long = take_long_payload(&mut applied, &at);
             let said = said(rules, block, &applied, &at);
             if let Some(Said::Payload { kind, .. }) = &said {
                 applied.tx_type.clone_from(kind);
@@ -195,7 +216,7 @@ fn transaction(rules: &Rules, block: &BlockApplied, index: u32, tx: &Identified<
             let mut entries = vec![entry(Event::TransactionApplied(applied), at, Some(&checks), subjects)];
             match said {
                 Some(Said::Payload { entry, .. } | Said::Unrecognized(entry)) => entries.push(*entry),
-                None => {}
+                None => entries.extend(long),
             }
             entries
         }

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::decode::Misfit;
+use crate::decode::{Misfit, limits};
 
 /// A member's name as bytes, because a name with a lone surrogate is not text.
 #[derive(Debug, Clone)]
@@ -66,7 +66,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
 impl<'a> Object<'a> {
     /// The object that a text is.
     pub fn parse(text: &'a str) -> Result<Self, Misfit> {
-        serde_json::from_str(text).map_err(|error| Misfit(format!("not a JSON object: {error}")))
+        serde_json::from_str(text).map_err(|error| {
+            // What is JSON of another form is not repeated: it may be long, and it may be what must not be kept.
+            if error.is_data() {
+                Misfit::new("not a JSON object")
+            } else {
+                Misfit(format!("not a JSON object: {error}"))
+            }
+        })
     }
 
     /// The members in order: name (as far as it is text) and raw value.
@@ -155,6 +162,8 @@ fn plain_number<T: FromStr<Err = Malformed>>(name: &str, value: &RawValue) -> Re
 }
 
 fn parse<T: FromStr<Err = Malformed>>(name: &str, text: String) -> Result<Spelled<T>, Misfit> {
+    // Zeros in front of a number and behind a fraction have no end of their own.
+    let text = limits::bytes(name, text, limits::SPELLED_BYTES_MAX)?;
     Spelled::parse(text).map_err(|malformed| Misfit(format!("`{name}`: {malformed}")))
 }
 
@@ -186,6 +195,16 @@ mod tests {
         assert!(object.number::<Amount>("d").is_err());
         assert!(object.optional_number::<Amount>("e").expect("null is absent").is_none());
         assert!(object.need("e").is_err());
+    }
+
+    #[test]
+    fn a_spelling_has_an_end_and_what_does_not_fit_is_not_repeated() {
+        let text = format!("{{\"a\":{}5,\"b\":\"{}5\"}}", "1".repeat(200), "0".repeat(200));
+        let object = Object::parse(&text).expect("an object");
+        assert!(object.number::<Amount>("a").is_err());
+        assert!(object.number::<Amount>("b").is_err());
+        let refused = Object::parse("\"a secret\"").expect_err("not an object");
+        assert!(!refused.0.contains("secret"), "{refused}");
     }
 
     #[test]

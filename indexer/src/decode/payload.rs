@@ -7,9 +7,9 @@
 use schema::chain::{Amount, Height, IdentityId, Spelled, strip_0x};
 use schema::event::{Checks, Event, Namespace, PublicKey, Role, Subject, TransactionApplied, Verdict, worst};
 
-use crate::decode::Misfit;
 use crate::decode::chert::Rules;
 use crate::decode::json::Object;
+use crate::decode::{Misfit, limits};
 
 mod governance;
 mod identity;
@@ -155,26 +155,23 @@ impl Fields<'_> {
     }
 
     fn text(&self, name: &str, max_chars: usize) -> Result<String, Misfit> {
-        bounded(name, self.payload.text(name)?, max_chars)
+        limits::chars(name, self.payload.text(name)?, max_chars)
     }
 
     fn optional_text(&self, name: &str, max_chars: usize) -> Result<Option<String>, Misfit> {
-        self.payload.optional_text(name)?.map(|text| bounded(name, text, max_chars)).transpose()
+        self.payload.optional_text(name)?.map(|text| limits::chars(name, text, max_chars)).transpose()
     }
 
     /// A text that becomes a subject's name: a database column must be able to hold it.
     fn name(&self, name: &str, max_chars: usize) -> Result<String, Misfit> {
-        let text = self.text(name, max_chars)?;
-        if text.is_empty() || text.chars().any(char::is_control) {
-            return Err(Misfit(format!("`{name}` is empty or contains a control character")));
-        }
-        Ok(text)
+        let text = limits::line(name, self.payload.text(name)?, max_chars)?;
+        if text.is_empty() { Err(Misfit(format!("`{name}` is empty"))) } else { Ok(text) }
     }
 
     fn key(&self) -> Result<PublicKey, Misfit> {
         let raw = self.payload.need("key")?;
         let key = Object::parse(raw.get()).map_err(|misfit| misfit.within("`key`"))?;
-        let key = PublicKey { alg: key.text("alg")?, public_key: hex_text("public_key", key.text("public_key")?)? };
+        let key = PublicKey { alg: key.text("alg")?, public_key: key_text("public_key", key.text("public_key")?)? };
         if KEY_ALGORITHMS.contains(&key.alg.as_str()) {
             Ok(key)
         } else {
@@ -190,19 +187,23 @@ impl Fields<'_> {
 /// Algorithms of keys. A key of the wrong length fits, and verifies nothing.
 const KEY_ALGORITHMS: [&str; 4] = ["ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"];
 
-fn bounded(name: &str, text: String, max_chars: usize) -> Result<String, Misfit> {
-    if text.chars().count() <= max_chars {
-        Ok(text)
-    } else {
-        Err(Misfit(format!("`{name}` is longer than {max_chars} characters")))
-    }
-}
+/// Characters of words that say what sort something is.
+const WORD_MAX: usize = 64;
+/// Characters of a name that is only shown, and of an id that another service gave.
+const LABEL_MAX: usize = 256;
+/// Characters of a reason.
+const REASON_MAX: usize = 1_024;
 
 fn hex_text(name: &str, text: String) -> Result<String, Misfit> {
     match hex::decode(strip_0x(&text)) {
         Ok(_) => Ok(text),
         Err(_) => Err(Misfit(format!("`{name}` is not hex"))),
     }
+}
+
+/// A key or a signature.
+fn key_text(name: &str, text: String) -> Result<String, Misfit> {
+    hex_text(name, limits::bytes(name, text, limits::KEY_BYTES_MAX)?)
 }
 
 fn hash_text(name: &str, text: String) -> Result<String, Misfit> {

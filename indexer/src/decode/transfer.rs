@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::decode::chert::Rules;
 use crate::decode::json::{self, Object};
-use crate::decode::{Misfit, sha256_hex};
+use crate::decode::{Misfit, limits, sha256_hex};
 use crate::verify;
 
 /// Members that hold tier-2 text, at the transaction and inside its stealth outputs.
@@ -38,11 +38,15 @@ pub fn read(
     if outputs.is_empty() && recipient.is_none() && disclosed > 0 {
         return Err(Misfit::new("nobody receives the amount"));
     }
-    let stated_time = tx.given("timestamp")?.map(|raw| json::text("timestamp", raw)).transpose()?;
-    let time = match &stated_time {
-        Some(text) => Spelled::parse(text.as_str()).map_err(|bad| Misfit(format!("`timestamp`: {bad}")))?,
+    let time = match tx.given("timestamp")? {
+        Some(_) => tx.spelled("timestamp")?,
         None => block_time.clone(),
     };
+    let key = |name: &str| match tx.optional_text(name)? {
+        Some(text) if !text.is_empty() => limits::bytes(name, text, limits::KEY_BYTES_MAX).map(Some),
+        Some(_) | None => Ok(None),
+    };
+    let status = tx.optional_text("status")?;
     let data = tx.given("data")?.map(|raw| raw.get().to_owned());
     let mut applied = TransactionApplied {
         amount: money.amount,
@@ -52,12 +56,12 @@ pub fn read(
         memo_digest: memo_digest(tx),
         nonce: tx.optional_number("nonce")?,
         outputs,
-        public_key: tx.optional_text("public_key")?.filter(|text| !text.is_empty()),
+        public_key: key("public_key")?,
         recipient,
         sender,
-        signature: tx.optional_text("signature")?.filter(|text| !text.is_empty()),
+        signature: key("signature")?,
         stealth_commitments: stealth.into_iter().map(|output| output.commitment).collect(),
-        status: tx.optional_text("status")?,
+        status: status.map(|text| limits::line("status", text, limits::STATUS_CHARS_MAX)).transpose()?,
         time,
         tx_id,
         tx_type: "transfer".to_owned(),
@@ -149,8 +153,10 @@ fn address(rules: &Rules, name: &str, text: String) -> Result<String, Misfit> {
 }
 
 fn outputs(rules: &Rules, tx: &Object<'_>, recipient: Option<&String>) -> Result<Vec<Output>, Misfit> {
-    let mut outputs = Vec::new();
-    for raw in tx.optional_array("outputs")?.unwrap_or_default() {
+    let given = tx.optional_array("outputs")?.unwrap_or_default();
+    limits::count("outputs", given.len(), limits::OUTPUTS_MAX, "elements")?;
+    let mut outputs = Vec::with_capacity(given.len());
+    for raw in given {
         let output = Object::parse(raw.get()).map_err(|misfit| misfit.within("`outputs`"))?;
         let amount = output.number("amount").map_err(|misfit| misfit.within("`outputs`"))?;
         let to = output.optional_text("recipient")?.or_else(|| recipient.cloned());
@@ -166,8 +172,10 @@ struct StealthOutput {
 }
 
 fn stealth_outputs(tx: &Object<'_>) -> Result<Vec<StealthOutput>, Misfit> {
-    let mut outputs = Vec::new();
-    for raw in tx.optional_array("stealth_outputs")?.unwrap_or_default() {
+    let given = tx.optional_array("stealth_outputs")?.unwrap_or_default();
+    limits::count("stealth_outputs", given.len(), limits::OUTPUTS_MAX, "elements")?;
+    let mut outputs = Vec::with_capacity(given.len());
+    for raw in given {
         let output = Object::parse(raw.get()).map_err(|misfit| misfit.within("`stealth_outputs`"))?;
         let amount = output.optional_number::<Amount>("amount")?.map(|amount| amount.get().get());
         outputs.push(StealthOutput { commitment: commitment(output.need("commitment")?)?, amount });

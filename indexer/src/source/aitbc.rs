@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use chrono::Utc;
 use reqwest::{StatusCode, Url};
-use schema::chain::{Address, Amount, BlockHash, Height, Malformed, Spelled, Time};
+use schema::chain::{Address, BlockHash, Height, Spelled, Time};
 use schema::event::Unit;
 
 use crate::decode::aitbc::{Rules, blocks, hashes};
 use crate::decode::json::Object;
-use crate::source::report::Report;
+use crate::decode::limits;
 use crate::source::web::{Answer, Web};
-use crate::source::{BlockUnit, Introduction, Source, SourceError, Tip};
+use crate::source::{BlockUnit, Introduction, Source, SourceError, Tip, report};
 
 mod budget;
 mod dialect;
@@ -25,6 +25,8 @@ use budget::Budget;
 
 /// Blocks that one question may ask for; the node itself has no limit that protects it.
 const PAGE_MAX: u32 = 500;
+/// Characters of a chain id.
+const CHAIN_ID_MAX: usize = 128;
 
 /// What is configured about an AITBC source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,6 +127,7 @@ impl AitbcSource {
         dialect::check(self.base.as_str(), &openapi.success()?)?;
         let info = self.get(&["rpc", "info"], &[]).await?.success()?;
         let stated = Object::parse(&info)?.optional_text("chain_id")?;
+        let stated = stated.map(|text| limits::line("chain_id", text, CHAIN_ID_MAX)).transpose()?;
         let chain_id = match (&self.options.chain_id, stated) {
             (Some(ours), Some(theirs)) if *ours != theirs => {
                 return Err(SourceError::Unsuitable(format!(
@@ -181,12 +184,6 @@ fn outside(range: &RangeInclusive<Height>, height: Height) -> SourceError {
     SourceError::Malformed(format!("asked for blocks {} to {}, answered {height}", range.start(), range.end()))
 }
 
-/// The newest `page` heights of a range.
-fn newest(range: RangeInclusive<Height>, page: u32) -> RangeInclusive<Height> {
-    let lowest = range.end().saturating_sub(page.saturating_sub(1));
-    lowest.max(*range.start())..=*range.end()
-}
-
 impl Source for AitbcSource {
     async fn introduce(&self) -> Result<Introduction, SourceError> {
         let contact = self.make_contact().await?;
@@ -226,9 +223,22 @@ impl Source for AitbcSource {
         Ok(self.ask_hashes(height..=height).await?.into_iter().next().map(|(_, hash)| hash))
     }
 
+    /// Answers every height of the range that the node has, ascending, in as many questions as its length takes.
     async fn hashes(&self, range: RangeInclusive<Height>) -> Result<Vec<(Height, BlockHash)>, SourceError> {
         self.contact().await?;
-        self.ask_hashes(newest(range, self.page())).await
+        let mut hashes = Vec::new();
+        let mut next = Some(*range.start());
+        while let Some(first) = next.filter(|first| first <= range.end()) {
+            let last = first.saturating_add(self.page() - 1).min(*range.end());
+            let page = self.ask_hashes(first..=last).await?;
+            // Nothing of a whole page is there, so the tip is below it.
+            if page.is_empty() {
+                break;
+            }
+            hashes.extend(page);
+            next = last.next();
+        }
+        Ok(hashes)
     }
 
     async fn report(&self, address: &Address) -> Result<Option<Unit>, SourceError> {
@@ -238,26 +248,15 @@ impl Source for AitbcSource {
         let text = address.as_str();
         let account = text.strip_prefix("0x").map_or_else(|| text.to_owned(), |hex| format!("ait1{hex}"));
         let answer = self.get(&["rpc", "account", &account], &[]).await?;
-        if answer.status == StatusCode::NOT_FOUND {
+        if answer.is_refused() {
             return Ok(None);
         }
         let body = answer.success()?;
-        let account = Object::parse(&body)?;
-        let balance: Spelled<Amount> = account.number("balance")?;
-        let nonce = account.optional_number("nonce")?;
         let after = self.head().await?;
         if before != after {
             return Ok(None);
         }
-        let report = Report {
-            address,
-            balance,
-            nonce,
-            height_before: before.height,
-            height_after: after.height,
-            occurred_at: Utc::now(),
-        };
-        report.unit().map(Some).map_err(|bad: Malformed| SourceError::Malformed(bad.to_string()))
+        Ok(report::read(&body, address, (before.height, after.height), Utc::now()))
     }
 
     fn page(&self) -> u32 {

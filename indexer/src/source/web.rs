@@ -33,8 +33,18 @@ impl Answer {
         if self.status.is_success() {
             return Ok(self.body);
         }
+        Err(self.trouble())
+    }
+
+    /// What the node says about its trouble.
+    pub(super) fn trouble(&self) -> SourceError {
         let said: String = self.body.chars().take(200).collect();
-        Err(SourceError::Transient(format!("the node answered {}: {said}", self.status)))
+        SourceError::Transient(format!("the node answered {}: {said}", self.status))
+    }
+
+    /// Whether the node refuses this question and not every question: a fault of the question, in the words of HTTP.
+    pub(super) fn is_refused(&self) -> bool {
+        self.status.is_client_error() && self.status != StatusCode::REQUEST_TIMEOUT
     }
 }
 

@@ -7,13 +7,19 @@ use http::{HeaderValue, header};
 use schema::event::Position;
 
 use crate::error::{Problem, ProblemKind};
-use crate::freshness::{Freshness, Head, Source, unit_at, unit_of_height};
+use crate::freshness::{Freshness, Head, Source, UnitAt, UnitOfHeight};
 use crate::rest::ask::Ask;
 use crate::server::AppState;
-use crate::view::{Answered, At, HashPrefix, Unanswered};
+use crate::view::{Answered, At, HashPrefix};
 
 /// Waits until the watermark has reached what the request wants.
 pub async fn wait(state: &AppState, ask: &Ask) -> Result<Arc<Freshness>, Problem> {
+    // Nearly nobody has to wait, and who does not needs neither a clock nor a place among those who do.
+    let fresh = state.fresh();
+    if fresh.database_up && reached(&fresh, ask)? {
+        return Ok(fresh);
+    }
+    drop(fresh);
     let mut snapshots = state.watch();
     let give_up = tokio::time::sleep(Duration::from_millis(state.options().min_wait_ms));
     tokio::pin!(give_up);
@@ -22,7 +28,7 @@ pub async fn wait(state: &AppState, ask: &Ask) -> Result<Arc<Freshness>, Problem
         if !fresh.database_up {
             return Err(Problem::database_unavailable());
         }
-        if reached(state, &fresh, ask)? {
+        if reached(&fresh, ask)? {
             return Ok(fresh);
         }
         tokio::select! {
@@ -32,22 +38,19 @@ pub async fn wait(state: &AppState, ask: &Ask) -> Result<Arc<Freshness>, Problem
                 }
             }
             () = &mut give_up => {
-                let chain = ask.chain(state)?;
-                return Err(not_reached(fresh.position, chain.head.as_ref()));
+                return Err(not_reached(fresh.position, ask.chain_of(&fresh)?.head.as_ref()));
             }
         }
     }
 }
 
-fn reached(state: &AppState, fresh: &Freshness, ask: &Ask) -> Result<bool, Problem> {
+fn reached(fresh: &Freshness, ask: &Ask) -> Result<bool, Problem> {
     let pinned = ask.cursor.as_ref().map(|cursor| cursor.position);
     if ask.min_position.max(pinned).is_some_and(|position| fresh.position < position) {
         return Ok(false);
     }
     let Some(height) = ask.min_height else { return Ok(true) };
-    let chain = ask.chain(state)?;
-    let head = fresh.source(&chain.name).and_then(|chain| chain.head.as_ref());
-    Ok(head.is_some_and(|head| head.height >= height))
+    Ok(ask.chain_of(fresh)?.head.as_ref().is_some_and(|head| head.height >= height))
 }
 
 /// 412: the answer would be older than the request accepts; says where we are.
@@ -70,12 +73,12 @@ pub async fn resolve(state: &AppState, fresh: &Freshness, ask: &Ask) -> Result<A
         cursor.position
     } else if let Some(position) = ask.at_position {
         if position > fresh.position {
-            return Err(position_problem(fresh, position));
+            return Err(position_problem(fresh, fresh.position, position));
         }
         // A unit takes effect as a whole, so a position inside one means the end of the unit before it.
         unit_before(state, position).await?.0
     } else if let Some(height) = ask.at_height {
-        of_height(state, fresh, &*ask.chain(state)?, height).await?
+        of_height(state, fresh, &*ask.chain_of(fresh)?, height).await?
     } else {
         return Ok(At::Now);
     };
@@ -87,18 +90,18 @@ pub async fn resolve(state: &AppState, fresh: &Freshness, ask: &Ask) -> Result<A
 }
 
 async fn of_height(state: &AppState, fresh: &Freshness, chain: &Source, height: i64) -> Result<i64, Problem> {
-    let head = fresh.source(&chain.name).and_then(|chain| chain.head.as_ref());
+    let head = chain.head.as_ref();
     if head.is_none_or(|head| head.height < height) || height < chain.facts.start_height.to_db() {
-        return Err(height_problem(chain, height));
+        return Err(height_problem(chain, head, height));
     }
-    let mut db = state.view.connection().await?;
-    let found = unit_of_height(&mut db, chain.source_id, height, fresh.position).await.map_err(Unanswered::from)?;
-    found.ok_or_else(|| height_problem(chain, height))
+    let unit = UnitOfHeight { source_id: chain.source_id, height, position: fresh.position };
+    state.view.connections().run(&unit).await?.ok_or_else(|| height_problem(chain, head, height))
 }
 
-/// Why no block of a chain is known at a height: not indexed yet, not there yet, or never followed.
-pub fn height_problem(chain: &Source, height: i64) -> Problem {
-    let indexed = chain.head.as_ref().map(|head| head.height);
+/// Why no block of a chain is known at a height: not indexed yet, not there yet, or never followed. The head is that of
+/// the answer that lacks it: a newer one may already be past the height.
+pub fn height_problem(chain: &Source, head: Option<&Head>, height: i64) -> Problem {
+    let indexed = head.map(|head| head.height);
     let tip = chain.following.tip_height;
     let name = &chain.name;
     let start = chain.facts.start_height.to_db();
@@ -123,9 +126,10 @@ pub fn height_problem(chain: &Source, height: i64) -> Problem {
     problem.with("height", height).with("indexed_height", indexed).with("tip_height", tip)
 }
 
-/// Why nothing is known at a position: not folded yet, or not in the log at all.
-pub fn position_problem(fresh: &Freshness, position: i64) -> Problem {
-    let (shown, log) = (fresh.position, fresh.log_position);
+/// Why nothing is known at a position: not folded yet, or not in the log at all. What was shown is the position of the
+/// answer that lacks it.
+pub fn position_problem(fresh: &Freshness, shown: i64, position: i64) -> Problem {
+    let log = fresh.log_position.max(shown);
     let problem = if position > log {
         Problem::not_found(format!("the newest position of the log is {log}"))
     } else if position > shown {
@@ -138,8 +142,7 @@ pub fn position_problem(fresh: &Freshness, position: i64) -> Problem {
 }
 
 async fn unit_before(state: &AppState, position: i64) -> Result<(i64, HashPrefix), Problem> {
-    let mut db = state.view.connection().await?;
-    Ok(unit_at(&mut db, position).await.map_err(Unanswered::from)?)
+    Ok(state.view.connections().run(&UnitAt { position }).await?)
 }
 
 /// 412 unless the log at a position is the one that the client has seen.

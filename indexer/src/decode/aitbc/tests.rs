@@ -86,6 +86,9 @@ fn whatever_is_wrong_with_an_envelope_refuses_the_answer() {
         ("transactions", json!(null)),
         ("transactions", json!([{}])),
         ("transactions", json!([row(1), row(1)])),
+        ("transactions", json!(vec![json!({}); 100_001])),
+        ("state_root", json!("a\u{0}")),
+        ("signature", json!("a".repeat(300_000))),
     ] {
         let mut block = block_json(1, &[row(1)]);
         block[name] = value.clone();
@@ -107,13 +110,56 @@ fn whatever_is_wrong_with_an_envelope_refuses_the_answer() {
 
 #[test]
 fn a_malformed_row_moves_nothing() {
-    for (name, value) in [("sender", json!(null)), ("value", json!(-1)), ("fee", json!("x")), ("type", json!(null))] {
+    for (name, value) in [
+        ("sender", json!(null)),
+        ("value", json!(-1)),
+        ("fee", json!("x")),
+        ("type", json!(null)),
+        ("type", json!("x".repeat(3_000))),
+        ("type", json!("a\u{0}")),
+        ("status", json!("x".repeat(65))),
+        ("status", json!("a\u{7}")),
+        ("tx_hash", json!("x".repeat(129))),
+        ("tx_hash", json!("a\nb")),
+    ] {
         let mut bad = row(1);
         bad[name] = value;
         let units = blocks(&rules(), &answer(&[block_json(1, &[bad, row(2)])])).expect("a well-formed block");
         assert!(matches!(&units[0].unit.entries[1].event, Event::Unrecognized(body) if body.part == Part::Transaction));
         assert!(matches!(&units[0].unit.entries[2].event, Event::TransactionApplied(_)));
     }
+}
+
+#[test]
+fn hashes_are_told_apart_as_they_are_spelled() {
+    let hash = |digit: &str| format!("0x{}", digit.repeat(64));
+    let (mut lower, mut upper) = (row(1), row(2));
+    lower["tx_hash"] = json!(hash("a"));
+    upper["tx_hash"] = json!(hash("A"));
+    let units = blocks(&rules(), &answer(&[block_json(1, &[lower, upper])])).expect("well-formed");
+    let applied = units[0].unit.entries.iter().filter(|entry| matches!(entry.event, Event::TransactionApplied(_)));
+    assert_eq!(applied.count(), 2);
+}
+
+#[test]
+fn what_is_too_long_to_keep_leaves_its_digest() {
+    let mut claim = row(1);
+    claim["type"] = json!("RECEIPT_CLAIM");
+    claim["payload"] = json!({"receipt_id": "abc", "x": "x".repeat(1 << 20)});
+    let units = blocks(&rules(), &answer(&[block_json(1, &[claim])])).expect("well-formed");
+    let [_, transfer, payload] = units[0].unit.entries.as_slice() else { panic!("{units:?}") };
+    assert!(matches!(&transfer.event, Event::TransactionApplied(tx) if tx.data.is_none() && tx.amount.text() == "5"));
+    let is_digest = |body: &schema::event::Unrecognized| body.raw.is_empty() && body.data_digest.is_some();
+    assert!(matches!(&payload.event, Event::Unrecognized(body) if body.part == Part::Payload && is_digest(body)));
+
+    let mut genesis = block_json(0, &[]);
+    let metadata = json!({"allocations": [{"address": "0xaa", "balance": 7}], "x": "\u{0}".repeat(1 << 18)}).to_string();
+    genesis["block_metadata"] = json!(metadata);
+    let units = blocks(&rules(), &answer(&[genesis])).expect("well-formed");
+    let [block, metadata, allocation] = units[0].unit.entries.as_slice() else { panic!("{units:?}") };
+    assert!(matches!(&block.event, Event::BlockApplied(block) if block.metadata.is_none()));
+    assert!(matches!(&metadata.event, Event::Unrecognized(body) if body.part == Part::Payload && is_digest(body)));
+    assert!(matches!(&allocation.event, Event::Allocated(body) if body.amount.text() == "7"));
 }
 
 proptest! {

@@ -76,6 +76,9 @@ fn whatever_is_wrong_with_the_envelope_refuses_the_block() {
         ("transactions", json!([5])),
         ("transactions", json!([{"sender": ALICE}])),
         ("transactions", json!([tx_json(1), tx_json(1)])),
+        ("transactions", json!(vec![json!({}); 100_001])),
+        ("signature", json!("a".repeat(300_000))),
+        ("state_root", json!(vec![1; 3_000])),
         ("tx_count", json!(2)),
     ] {
         let mut block_json = block_json(&[tx_json(1)]);
@@ -101,6 +104,13 @@ fn a_malformed_transaction_moves_nothing_and_the_others_stand() {
         ("timestamp", json!(5)),
         ("outputs", json!([{"recipient": BOB, "amount": 1}])),
         ("stealth_outputs", json!([{"commitment": [1, 2], "amount": 1}])),
+        ("status", json!("x".repeat(65))),
+        ("status", json!("a\u{0}")),
+        ("signature", json!("ab".repeat(9_000))),
+        ("public_key", json!("ab".repeat(9_000))),
+        ("outputs", json!(vec![json!({"amount": 0}); 10_001])),
+        ("stealth_outputs", json!(vec![json!({}); 10_001])),
+        ("timestamp", json!(format!("2026-01-18T21:02:05.{}Z", "0".repeat(200)))),
     ] {
         let mut bad = tx_json(1);
         bad[name] = value.clone();
@@ -211,6 +221,68 @@ fn blocks_of_one_answer_follow_each_other() {
     assert!(contiguous(&[second.clone(), first.clone()]).is_err());
     let stranger = BlockUnit { parent_hash: Some("ff".parse().expect("hash")), ..second };
     assert!(contiguous(&[first, stranger]).is_err());
+}
+
+#[test]
+fn ids_are_told_apart_as_they_are_spelled_and_an_impossible_one_is_its_transactions_trouble() {
+    let mut upper = tx_json(10);
+    upper["tx_id"] = json!("67E55044-10B1-426F-9247-000000000010");
+    let mut long = tx_json(11);
+    long["tx_id"] = json!("x".repeat(129));
+    let mut control = tx_json(12);
+    control["tx_id"] = json!("a\nb");
+    let unit = decode(&[tx_json(10), upper, long.clone(), long, control, tx_json(13)]);
+    let [_, lower, upper, long, again, control, good] = unit.unit.entries.as_slice() else { panic!("{unit:?}") };
+    assert_ne!(applied(lower).tx_id, applied(upper).tx_id);
+    let id = |entry: &Entry| entry.tx.clone().map(|(id, index)| (id.to_string(), index));
+    assert_eq!(id(lower).map(|(id, _)| id), id(upper).map(|(id, _)| id));
+    for entry in [long, again, control] {
+        assert_eq!((unrecognized(entry).part, id(entry)), (Part::Transaction, None));
+        assert!(unrecognized(entry).reason.contains("tx_id"), "{}", unrecognized(entry).reason);
+    }
+    assert_eq!(id(good).map(|(_, index)| index), Some(5));
+}
+
+#[test]
+fn a_payload_too_long_to_keep_leaves_its_digest_and_the_transfer() {
+    let data = json!({"v": 1, "kind": "governance.cancel", "proposal_id": 5, "x": "x".repeat(1 << 20)}).to_string();
+    let text = block_json(&[tx_json(1)]).to_string().replacen("\"nonce\":3", &format!("\"nonce\":3,\"data\":{data}"), 1);
+    let unit = block(&rules(), &text).expect("well-formed");
+    let [_, transfer, payload] = unit.unit.entries.as_slice() else { panic!("{unit:?}") };
+    let moved = applied(transfer);
+    assert_eq!((moved.amount.text(), &moved.data, moved.tx_type.as_str()), ("2", &None, "transfer"));
+    let payload = unrecognized(payload);
+    assert_eq!((payload.part, payload.raw.as_str()), (Part::Payload, ""));
+    assert_eq!(payload.data_digest, Some(crate::decode::sha256_hex(data.as_bytes())));
+}
+
+#[test]
+fn a_malformed_transaction_too_long_to_keep_leaves_its_digest() {
+    for (length, is_kept) in [(200_000, true), (300_000, false)] {
+        let mut tx = tx_json(1);
+        tx["sender"] = json!(null);
+        tx["extra"] = json!("x".repeat(length));
+        let unit = decode(&[tx]);
+        let kept = unrecognized(&unit.unit.entries[1]);
+        assert_eq!((kept.part, !kept.raw.is_empty(), kept.data_digest.is_none()), (Part::Transaction, is_kept, is_kept));
+    }
+}
+
+#[test]
+fn the_largest_transaction_fits_the_log() {
+    let recipient = "\"".repeat(128);
+    let mut tx = tx_json(1);
+    tx["recipient"] = json!(recipient);
+    tx["amount"] = json!(null);
+    tx["outputs"] = json!(vec![json!({"amount": 1}); 10_000]);
+    tx["stealth_outputs"] = json!(vec![json!({"commitment": "01".repeat(32), "amount": 0}); 10_000]);
+    tx["data"] = json!("\"".repeat((1 << 19) - 1));
+    tx["signature"] = json!("\u{0}".repeat(16 << 10));
+    let unit = decode(&[tx]);
+    assert!(applied(&unit.unit.entries[1]).data.is_some());
+    for entry in &unit.unit.entries {
+        assert!(entry.event.body().expect("canonical").len() < 8 << 20);
+    }
 }
 
 proptest! {

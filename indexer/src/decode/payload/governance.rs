@@ -6,16 +6,15 @@ use schema::event::{
     Subject, Undelegated, VoteChoice, Voted,
 };
 
-use super::{Fields, Said, hex_text, identity_subject, named};
-use crate::decode::Misfit;
-use crate::decode::json;
+use super::{Fields, REASON_MAX, Said, WORD_MAX, hex_text, identity_subject, named};
+use crate::decode::{Misfit, json, limits};
 
 /// Characters of a title.
 const TITLE_MAX: usize = 256;
 /// Characters of a description.
 const DESCRIPTION_MAX: usize = 10_000;
-/// Characters of a voter's reason.
-const REASON_MAX: usize = 1_024;
+/// Calls that a proposal makes.
+const CALLS_MAX: usize = 1_024;
 
 pub(super) fn propose(fields: &Fields<'_>) -> Result<Said, Misfit> {
     let targets = list(fields, "targets", |raw| {
@@ -32,7 +31,7 @@ pub(super) fn propose(fields: &Fields<'_>) -> Result<Said, Misfit> {
         calldatas,
         description: fields.optional_text("description", DESCRIPTION_MAX)?,
         proposal_id: fields.payload.number("proposal_id")?,
-        proposal_type: fields.payload.text("proposal_type")?,
+        proposal_type: limits::line("proposal_type", fields.payload.text("proposal_type")?, WORD_MAX)?,
         proposer: fields.identity("proposer")?,
         quorum: fields.payload.optional_number("quorum")?,
         sender: fields.sender(),
@@ -54,7 +53,9 @@ fn list<'a, T>(
     name: &str,
     read: impl Fn(&'a serde_json::value::RawValue) -> Result<T, Misfit>,
 ) -> Result<Vec<T>, Misfit> {
-    fields.payload.optional_array(name)?.unwrap_or_default().into_iter().map(read).collect()
+    let elements = fields.payload.optional_array(name)?.unwrap_or_default();
+    limits::count(name, elements.len(), CALLS_MAX, "elements")?;
+    elements.into_iter().map(read).collect()
 }
 
 pub(super) fn vote(fields: &Fields<'_>) -> Result<Said, Misfit> {

@@ -5,9 +5,9 @@ use schema::event::{
     Unfollowed, WalletLinked, WalletUnlinked,
 };
 
-use super::{Fields, Said, bounded, hash_text, hex_text, identity_subject};
-use crate::decode::Misfit;
+use super::{Fields, Said, WORD_MAX, hash_text, identity_subject, key_text};
 use crate::decode::json::{self, Object};
+use crate::decode::{Misfit, limits};
 use crate::verify;
 
 /// Characters of a display name.
@@ -39,8 +39,8 @@ pub(super) fn register(fields: &Fields<'_>) -> Result<Said, Misfit> {
 pub(super) fn update(fields: &Fields<'_>) -> Result<Said, Misfit> {
     let body = IdentityUpdated {
         avatar_hash: change(fields, "avatar_hash", |text| hash_text("avatar_hash", text))?,
-        bio: change(fields, "bio", |text| bounded("bio", text, BIO_MAX))?,
-        display_name: change(fields, "display_name", |text| bounded("display_name", text, DISPLAY_NAME_MAX))?,
+        bio: change(fields, "bio", |text| limits::chars("bio", text, BIO_MAX))?,
+        display_name: change(fields, "display_name", |text| limits::chars("display_name", text, DISPLAY_NAME_MAX))?,
         identity_id: fields.identity("identity_id")?,
         sender: fields.sender(),
         stats_visibility: change(fields, "stats_visibility", |text| stats_visibility(&text))?,
@@ -73,7 +73,7 @@ pub(super) fn rotate_key(fields: &Fields<'_>) -> Result<Said, Misfit> {
     let raw = fields.payload.need("proof")?;
     // The proof is by the new key, so a bare signature says all there is to say.
     let proof = if raw.get().starts_with('"') {
-        let signature = hex_text("proof", json::text("proof", raw)?)?;
+        let signature = key_text("proof", json::text("proof", raw)?)?;
         Proof { alg: key.alg.clone(), public_key: key.public_key.clone(), signature }
     } else {
         proof(fields)?
@@ -112,9 +112,9 @@ pub(super) fn link_wallet(fields: &Fields<'_>) -> Result<Said, Misfit> {
 fn proof(fields: &Fields<'_>) -> Result<Proof, Misfit> {
     let proof = Object::parse(fields.payload.need("proof")?.get()).map_err(|misfit| misfit.within("`proof`"))?;
     Ok(Proof {
-        alg: proof.text("alg")?,
-        public_key: hex_text("public_key", proof.text("public_key")?)?,
-        signature: hex_text("signature", proof.text("signature")?)?,
+        alg: limits::line("alg", proof.text("alg")?, WORD_MAX)?,
+        public_key: key_text("public_key", proof.text("public_key")?)?,
+        signature: key_text("signature", proof.text("signature")?)?,
     })
 }
 

@@ -72,7 +72,7 @@ fn kinds_of_money_and_people() -> Vec<Case> {
     let follow = json!({"follower": a, "following": b});
     vec![
         ("genesis.allocate", Kind::Allocated, money.clone(), vec![json!({"address": ""}), json!({"amount": -1})]),
-        ("reward.mint", Kind::Minted, money, vec![json!({"amount": null}), json!({"reason": 5}), too_much()]),
+        ("reward.mint", Kind::Minted, money, vec![json!({"amount": null}), json!({"reason": 5}), json!({"reason": long(1_025)}), too_much()]),
         (
             "identity.register",
             Kind::IdentityRegistered,
@@ -81,6 +81,7 @@ fn kinds_of_money_and_people() -> Vec<Case> {
                 json!({"identity_id": "aa"}),
                 json!({"key": {"alg": "rsa", "public_key": "00"}}),
                 json!({"key": {"alg": "ed25519", "public_key": "0"}}),
+                json!({"key": {"alg": "ed25519", "public_key": "00".repeat(9_000)}}),
                 json!({"display_name": long(65)}),
                 json!({"bio": long(281)}),
                 json!({"avatar_hash": "aa"}),
@@ -106,6 +107,8 @@ fn kinds_of_money_and_people() -> Vec<Case> {
             vec![
                 json!({"link_type": long(33)}),
                 json!({"proof": {"alg": "ed25519"}}),
+                json!({"proof": {"alg": long(65), "public_key": "00", "signature": "00"}}),
+                json!({"proof": {"alg": "ed25519", "public_key": "00", "signature": "00".repeat(9_000)}}),
                 json!({"wallet_address": long(129)}),
             ],
         ),
@@ -139,6 +142,10 @@ fn kinds_of_governance() -> Vec<Case> {
                 json!({"description": long(10_001)}),
                 json!({"voting_ends_at": "2026-01-18T21:02:05Z"}),
                 json!({"values": [1, 2]}),
+                json!({"targets": vec![ALICE; 1_025], "values": vec![1; 1_025], "calldatas": vec!["0x"; 1_025]}),
+                json!({"proposal_type": long(65)}),
+                json!({"proposal_type": "a\u{0}"}),
+                json!({"proposal_id": format!("{}1", "0".repeat(200))}),
                 json!({"targets": null}),
                 json!({"calldatas": ["0xz"]}),
             ],
@@ -170,7 +177,7 @@ fn kinds_of_work() -> Vec<Case> {
             "oracle.register",
             Kind::OracleRegistered,
             json!({"oracle_id": "o", "address": ALICE, "key": key(), "name": "O"}),
-            vec![json!({"oracle_id": long(65)}), json!({"oracle_id": "a\u{0}b"}), json!({"oracle_id": ""})],
+            vec![json!({"oracle_id": long(65)}), json!({"oracle_id": "a\u{0}b"}), json!({"oracle_id": ""}), json!({"name": long(257)})],
         ),
         (
             "pouw.submit",
@@ -185,19 +192,22 @@ fn kinds_of_work() -> Vec<Case> {
                 json!({"reward_unit": "coins"}),
                 json!({"validated_at": "yesterday"}),
                 json!({"oracle_signature": "zz"}),
+                json!({"oracle_signature": "00".repeat(9_000)}),
+                json!({"project": long(257)}),
+                json!({"task_id": long(257)}),
             ],
         ),
         (
             "pouw.reject",
             Kind::WorkRejected,
             json!({"submission_id": "s", "miner_address": ALICE, "oracle_id": "o", "work_type": "nuw_dag", "reason": "r", "validated_at": 5}),
-            vec![json!({"reason": null})],
+            vec![json!({"reason": null}), json!({"reason": long(1_025)})],
         ),
         (
             "oracle.slash",
             Kind::OracleSlashed,
             json!({"oracle_id": "o", "amount": 1, "reason": "r"}),
-            vec![json!({"amount": []})],
+            vec![json!({"amount": []}), json!({"reason": long(1_025)})],
         ),
     ]
 }

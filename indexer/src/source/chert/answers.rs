@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::Health;
 use crate::decode::json::{self, Object};
+use crate::decode::limits;
 use crate::source::SourceError;
 
 /// Named parameters of a call.
@@ -33,25 +34,28 @@ impl From<Params> for ObjectParams {
     }
 }
 
+/// Characters of a chain id or of a rule's name.
+const WORD_MAX: usize = 128;
+
 /// What `/health` says; none when it is not an object. Members of an unexpected form count as absent.
-pub(super) fn health(body: &str) -> Option<Health> {
-    let health = Object::parse(body).ok()?;
+pub(super) fn health(body: &str) -> Result<Option<Health>, SourceError> {
+    let Ok(health) = Object::parse(body) else { return Ok(None) };
     let word = |name: &str| {
-        let raw = health.given(name).ok()??;
-        json::text(name, raw)
-            .ok()
-            .or_else(|| raw.get().bytes().all(|b| b.is_ascii_digit()).then(|| raw.get().to_owned()))
+        let Some(raw) = health.given(name).ok().flatten() else { return Ok(None) };
+        let number = || raw.get().bytes().all(|b| b.is_ascii_digit()).then(|| raw.get().to_owned());
+        let text = json::text(name, raw).ok().or_else(number);
+        text.map(|text| limits::line(name, text, WORD_MAX)).transpose()
     };
     let consensus = health.given("consensus_status").ok().flatten().and_then(|raw| Object::parse(raw.get()).ok());
     let number = |name: &str| consensus.as_ref()?.given(name).ok()??.get().parse::<u64>().ok();
-    Some(Health {
-        chain_id: word("chain_id"),
-        hash_rule: word("hash_rule"),
+    Ok(Some(Health {
+        chain_id: word("chain_id")?,
+        hash_rule: word("hash_rule")?,
         current_height: number("current_height").and_then(|height| Height::try_from(height).ok()),
         dag_tip_commit_index: number("dag_tip_commit_index"),
         finalized_commit_index: number("finalized_commit_index"),
         dag_finality_gap: number("dag_finality_gap"),
-    })
+    }))
 }
 
 /// `eth_blockNumber`: `{block_number}` or bare, a number or a text, decimal or `0x` hex.
@@ -134,6 +138,16 @@ impl<T> Windows<T> {
 
     pub(super) fn has(&self, height: Height) -> bool {
         self.had.contains_key(&height)
+    }
+
+    /// Whether no block has been had yet.
+    pub(super) fn is_untouched(&self) -> bool {
+        self.had.is_empty()
+    }
+
+    /// Leaves the heights above this one out of the range.
+    pub(super) fn end_at(&mut self, height: Height) {
+        self.range = *self.range.start()..=height;
     }
 
     /// The node does not have this height, so its tip is lower: the range ends at the highest that it did have. A node

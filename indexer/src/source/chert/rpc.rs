@@ -23,6 +23,10 @@ use crate::source::web;
 
 /// Code of JSON-RPC for a method that the node does not have.
 const METHOD_NOT_FOUND: i32 = -32601;
+/// Codes of a node that is in trouble itself: an internal error, and one that is too busy.
+const NODE_TROUBLE: [i32; 2] = [-32603, -32009];
+/// HTTP's word for a question that did not come in time, which is no refusal.
+const REQUEST_TIMEOUT: u16 = 408;
 /// Characters of a node's message that are repeated in ours.
 const MESSAGE_MAX: usize = 200;
 
@@ -33,6 +37,8 @@ pub(super) enum CallError {
     Node { code: i32, message: String },
     /// There is no JSON-RPC at this path.
     NoRoute,
+    /// The node refuses the question with a 4xx status.
+    Refused(u16),
     /// Anything else.
     Source(SourceError),
 }
@@ -41,6 +47,15 @@ impl CallError {
     /// Whether the node does not have the method.
     pub(super) fn is_method_unknown(&self) -> bool {
         matches!(self, Self::Node { code, .. } if *code == METHOD_NOT_FOUND)
+    }
+
+    /// Whether the node refuses this question rather than being in trouble itself.
+    pub(super) fn is_refusal(&self) -> bool {
+        match self {
+            Self::Node { code, .. } => !NODE_TROUBLE.contains(code),
+            Self::NoRoute | Self::Refused(_) => true,
+            Self::Source(_) => false,
+        }
     }
 
     /// Whether the node says, in whatever words, that it does not have the block.
@@ -67,6 +82,7 @@ impl From<CallError> for SourceError {
         match error {
             CallError::Node { code, message } => Self::Transient(format!("the node answered error {code}: {message}")),
             CallError::NoRoute => Self::Transient("the node's JSON-RPC path is gone".to_owned()),
+            CallError::Refused(status) => Self::Transient(format!("the node answered {status}")),
             CallError::Source(error) => error,
         }
     }
@@ -133,6 +149,9 @@ fn transport(error: TransportError) -> CallError {
     let malformed = |text: String| CallError::Source(SourceError::Malformed(text));
     match error {
         TransportError::Rejected { status_code: 404 | 405 } => CallError::NoRoute,
+        TransportError::Rejected { status_code: status @ 400..=499 } if status != REQUEST_TIMEOUT => {
+            CallError::Refused(status)
+        }
         TransportError::Rejected { status_code } => transient(format!("the node answered {status_code}")),
         // What failed before an answer began was wrapped by `Judging`; everything else broke within the answer.
         TransportError::Http(HttpError::Stream(error)) => match error.downcast::<Stop>() {

@@ -37,11 +37,15 @@ fn health_is_read_as_far_as_it_goes() {
     let health = health(
         r#"{"chain_id":13371,"hash_rule":"chert-synthetic-1","consensus_status":{"current_height":5,"finalized_commit_index":"x"}}"#,
     );
-    let health = health.expect("an object");
+    let health = health.expect("short words").expect("an object");
     assert_eq!(health.chain_id.as_deref(), Some("13371"));
     assert_eq!(health.hash_rule.as_deref(), Some("chert-synthetic-1"));
     assert_eq!((health.current_height, health.finalized_commit_index), (Some(height(5)), None));
-    assert_eq!(super::health("<html>"), None);
+    assert_eq!(super::health("<html>"), Ok(None));
+    assert_eq!(super::health("{\"chain_id\":[]}"), Ok(Some(Health::default())));
+    for long in ["x".repeat(129), "a\\u0000".to_owned()] {
+        assert!(super::health(&format!("{{\"chain_id\":\"{long}\"}}")).is_err(), "{long}");
+    }
 }
 
 #[test]
@@ -67,6 +71,12 @@ fn a_range_above_the_tip_ends_at_the_tip() {
     assert_eq!(windows.give_up(height(9)), Ok(()));
     assert_eq!(windows.missing(), Some((height(4), 5)));
     let mut nothing: Windows<()> = Windows::new(height(5)..=height(9));
-    assert_eq!(nothing.give_up(height(9)), Ok(()));
+    assert!(nothing.is_untouched());
+    nothing.end_at(height(7));
+    assert_eq!(nothing.missing(), Some((height(7), 3)));
+    assert_eq!(nothing.give_up(height(7)), Ok(()));
     assert_eq!(nothing.missing(), None);
+    let mut above: Windows<()> = Windows::new(height(5)..=height(9));
+    above.end_at(height(4));
+    assert_eq!(above.missing(), None);
 }
