@@ -6,6 +6,7 @@ use std::time::Duration;
 use config::settings::{Settings, SourceKind as ConfiguredKind};
 use schema::chain::Height;
 use schema::db::Session;
+use schema::event::SourceStarted;
 use schema::source::{SourceFacts, SourceKind};
 use schema::store::{AppendError, Declared, StoreError};
 use tokio::task::JoinSet;
@@ -144,7 +145,8 @@ pub async fn run(options: IndexerOptions, stop: CancellationToken) -> Result<(),
     for source in &options.sources {
         let facts = log.declare(&source.declared).await?;
         followed.push(facts.source_id);
-        spawn_follower(&mut tasks, source, facts, &log, &stop)?;
+        let met = log.first_contact(facts.source_id).await?;
+        spawn_follower(&mut tasks, source, facts, met, &log, &stop)?;
     }
     log.configure(&followed).await?;
     tasks.spawn(renew(Arc::clone(&log), stop.clone()));
@@ -189,14 +191,19 @@ fn spawn_follower(
     tasks: &mut JoinSet<Result<(), IndexerError>>,
     source: &SourceOptions,
     facts: SourceFacts,
+    met: Option<SourceStarted>,
     log: &Arc<Log>,
     stop: &CancellationToken,
 ) -> Result<(), IndexerError> {
     let named = |error| IndexerError::Source { name: source.declared.name.clone(), error };
+    // A node that once stated a chain and a rule must go on stating them: with less, less would be verified.
+    let (known_id, known_rule) = met.map_or((None, None), |met| (met.chain_id, met.hash_rule));
+    let chain_id = source.declared.chain_id.clone().or(known_id);
     match source.declared.kind {
         SourceKind::Chert => {
             let options = chert::Options {
-                chain_id: source.declared.chain_id.clone(),
+                chain_id,
+                expected_hash_rule: known_rule,
                 page: source.page,
                 timeout: source.timeout,
                 ..chert::Options::default()
@@ -207,7 +214,7 @@ fn spawn_follower(
         SourceKind::Aitbc => {
             let defaults = aitbc::Options::default();
             let options = aitbc::Options {
-                chain_id: source.declared.chain_id.clone(),
+                chain_id,
                 page: source.page,
                 timeout: source.timeout,
                 requests_per_minute: source.requests_per_minute.unwrap_or(defaults.requests_per_minute),

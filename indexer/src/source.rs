@@ -97,7 +97,8 @@ pub trait Source: Send + Sync + 'static {
     /// The hash of the block at a height, or none when the upstream has no such block (now).
     fn hash_at(&self, height: Height) -> impl Future<Output = Result<Option<BlockHash>, SourceError>> + Send;
 
-    /// The hashes of the newest blocks of a range, as many as one cheap question yields; used to notice a rewrite below the tip.
+    /// The hashes of a range: of every height of it that the upstream has; from one without pages at least of the newest 64.
+    /// Used to notice a rewrite below the tip, and to find where branches part.
     fn hashes(
         &self,
         range: RangeInclusive<Height>,

@@ -11,8 +11,8 @@ mod verify;
 pub use append::{AppendError, Appended, Appender, Batch, CursorMove, Lease};
 pub use read::{LoggedUnit, StoreHead, read_head, read_units};
 pub use sources::{
-    Cursor, Declared, Look, Order, Orders, SourceProgress, configure_sources, declare_source, load_facts, order_source,
-    report_look,
+    Cursor, Declared, Look, Order, Orders, SourceProgress, configure_sources, declare_source, first_contact,
+    load_facts, order_source, report_look,
 };
 pub use subjects::{SubjectKey, SubjectNumbers};
 pub use verify::{LogCheck, verify_log};

@@ -52,6 +52,15 @@ impl SourceCommand {
         if !order_source(&mut db, &named.name, order).await? {
             anyhow::bail!("there is no source named {:?} in this database", named.name);
         }
-        say(format!("{}: {order:?} noted; the indexer acts on it at its next look", named.name))
+        let name = named.name;
+        say(match order {
+            Order::Pause => format!("{name} is paused; the running indexer stops following it at its next look"),
+            Order::Resume => format!("{name} is followed again from the running indexer's next look on"),
+            Order::AcceptFork(height) => {
+                format!(
+                    "{name} may replace blocks above height {height} once; a halted indexer looks again within 10 s"
+                )
+            }
+        })
     }
 }

@@ -101,20 +101,18 @@ fn read(rules: &Rules, block: &Object<'_>) -> Result<BlockUnit, Misfit> {
         checks.insert("count".to_owned(), count);
     }
     let tx_ids: Vec<&str> = transactions.iter().map(|tx| tx.spelled_id.as_str()).collect();
-    checks.insert(
-        "hash".to_owned(),
-        match rules.hash_rule {
-            Some(HashRule::ChertSynthetic1) => {
-                let expected = synthetic_block_hash(*height.get(), &parent, time.text(), &validator, &tx_ids);
-                if expected == hash.get().as_bytes() {
-                    Check::verified()
-                } else {
-                    Check::refuted("the hash is not that of the block's content")
-                }
+    let hash_check = match rules.hash_rule {
+        Some(HashRule::ChertSynthetic1) => {
+            let expected = synthetic_block_hash(*height.get(), &parent, time.text(), &validator, &tx_ids);
+            if expected == hash.get().as_bytes() {
+                Check::verified()
+            } else {
+                Check::refuted("the hash is not that of the block's content")
             }
-            None => Check::unverifiable("how this chain makes block hashes is not public"),
-        },
-    );
+        }
+        None => Check::unverifiable("how this chain makes block hashes is not public"),
+    };
+    checks.insert("hash".to_owned(), hash_check);
     let signature = block.optional_text("signature")?.filter(|text| !text.is_empty());
     let signature =
         signature.map(|text| limits::bytes("signature", text, limits::BLOCK_SIGNATURE_BYTES_MAX)).transpose()?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use schema::chain::{BlockHash, Height};
 use schema::db::Session;
-use schema::event::{Position, SourceId};
+use schema::event::{Position, SourceId, SourceStarted};
 use schema::source::SourceFacts;
 use schema::store::{
     self, AppendError, Appended, Appender, Batch, Declared, Lease, Look, Orders, SourceProgress, StoreError,
@@ -96,6 +96,13 @@ impl Log {
         let mut slot = self.appender.lock().await;
         let facts = store::declare_source(self.ensure(&mut slot).await?.db(), declared).await;
         self.settle(&mut slot, facts)
+    }
+
+    /// What a source said about itself at first contact, if that has happened.
+    pub async fn first_contact(&self, source: SourceId) -> Result<Option<SourceStarted>, AppendError> {
+        let mut slot = self.appender.lock().await;
+        let started = store::first_contact(self.ensure(&mut slot).await?.db(), source).await;
+        self.settle(&mut slot, started)
     }
 
     /// Where the log stands with a source.

@@ -118,8 +118,9 @@ impl ChertSource {
         let contact = self.contact().await?;
         let params = Params::new().with("block_hash", hash.to_string())?.with("include_txs", true)?;
         let block = match contact.rpc.call("get_block_by_hash", params.into()).await {
-            Ok(answer) => answers::one_block(&answer)
-                .and_then(|text| text.map(|text| block(&contact.rules, text)).transpose()),
+            Ok(answer) => {
+                answers::one_block(&answer).and_then(|text| text.map(|text| block(&contact.rules, text)).transpose())
+            }
             Err(error) if error.is_block_unknown() => Ok(None),
             Err(error) => Err(error.into()),
         };

@@ -14,6 +14,9 @@ use serde_json::{Value, json};
 
 use crate::loopback::{Reply, Request, serve};
 
+mod contact;
+mod reports;
+
 /// How a node differs from another.
 #[derive(Debug, Clone, Copy, Default)]
 struct Habits {
@@ -38,8 +41,11 @@ fn served(chain: &[BlockUnit]) -> Vec<Value> {
     chain.iter().map(block).collect()
 }
 
-fn chain() -> Vec<Value> {
-    let blocks: Vec<String> = (1..=40).map(|height| format!("{height}:")).collect();
+/// Height of the newest block.
+const TIP: u32 = 40;
+
+fn chain(tip: u32) -> Vec<Value> {
+    let blocks: Vec<String> = (1..=tip).map(|height| format!("{height}:")).collect();
     served(&Script::parse(&blocks.join("|")).expect("a script").standing())
 }
 
@@ -64,7 +70,10 @@ fn result(habits: Habits, chain: &[Value], method: &str, params: &Value) -> Resu
 }
 
 fn node(habits: Habits) -> impl Fn(Request) -> Reply + Send + Sync + 'static {
-    let chain = chain();
+    node_of(habits, chain(TIP))
+}
+
+fn node_of(habits: Habits, chain: Vec<Value>) -> impl Fn(Request) -> Reply + Send + Sync + 'static {
     move |request| {
         let path = if habits.is_at_root { "/" } else { "/jsonrpc" };
         if request.target == "/health" {
@@ -114,13 +123,12 @@ async fn a_node_is_followed_whatever_its_habits() {
         assert_eq!(heights(&blocks), (3..=25).collect::<Vec<_>>(), "{habits:?}");
         assert!(blocks.iter().all(|block| block.unit.entries[0].verdict == Some(Verdict::Verified)));
         let up_to_tip = source.blocks(height(38)..=height(60)).await.expect("blocks");
-        if !habits.has_no_pages {
-            assert_eq!(heights(&up_to_tip), [38, 39, 40], "{habits:?}");
-        }
+        assert_eq!(heights(&up_to_tip), [38, 39, 40], "{habits:?}");
+        assert!(source.blocks(height(41)..=height(60)).await.expect("asked").is_empty(), "{habits:?}");
         assert_eq!(source.hash_at(height(41)).await.expect("asked"), None);
-        let hashes = source.hashes(height(31)..=height(40)).await.expect("asked");
-        let newest = blocks.len().min(hashes.len());
-        assert!(habits.has_no_pages || newest > 0, "{habits:?}");
+        let known: Vec<_> = blocks.iter().map(|block| (block.height, block.hash.clone())).collect();
+        assert_eq!(source.hashes(height(3)..=height(25)).await.expect("asked"), known, "{habits:?}");
+        assert_eq!(source.hashes(height(0)..=height(60)).await.expect("asked").len(), 41, "{habits:?}");
         assert_eq!(source.health().await.expect("asked").current_height, Some(height(40)));
 
         let address = AddressRule::Exact.canonical("0xAb").expect("an address");
@@ -128,6 +136,15 @@ async fn a_node_is_followed_whatever_its_habits() {
         let Event::AccountReported(report) = &unit.entries[0].event else { panic!("another event") };
         assert_eq!((report.balance.text(), report.height_after.text()), ("18446744073709551615", "40"));
     }
+}
+
+#[tokio::test]
+async fn a_node_without_pages_answers_the_newest_64_hashes_of_a_longer_range() {
+    let url = serve(node_of(Habits { has_no_pages: true, ..Habits::default() }, chain(80))).await;
+    let source = ChertSource::new(&url, Options::default()).expect("a source");
+    let hashes = source.hashes(height(0)..=height(80)).await.expect("asked");
+    assert_eq!(hashes.iter().map(|(height, _)| height.to_db()).collect::<Vec<_>>(), (17..=80).collect::<Vec<_>>());
+    assert_eq!(source.hashes(height(10)..=height(73)).await.expect("asked").len(), 64);
 }
 
 #[tokio::test]
@@ -157,7 +174,7 @@ async fn every_fault_is_named_and_the_next_answer_is_good() {
     let options = Options { timeout: Duration::from_secs(5), max_response_bytes: 64 * 1024, ..Options::default() };
     let source = ChertSource::new(&url, options).expect("a source");
     source.introduce().await.expect("introduced");
-    let page = json!({"jsonrpc": "2.0", "id": 0, "result": {"blocks": chain()}}).to_string();
+    let page = json!({"jsonrpc": "2.0", "id": 0, "result": {"blocks": chain(TIP)}}).to_string();
     let transient = |error: &SourceError| matches!(error, SourceError::Transient(_));
     let malformed = |error: &SourceError| matches!(error, SourceError::Malformed(_));
     let patience = |error: &SourceError| *error == SourceError::RateLimited { retry_after: Duration::from_secs(7) };

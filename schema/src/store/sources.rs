@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::chain::{BlockHash, Height};
-use crate::event::SourceId;
+use crate::event::{Kind, SourceId, SourceStarted};
 use crate::source::{SourceFacts, SourceKind};
 use crate::store::StoreError;
 
@@ -125,6 +125,27 @@ async fn insert_source(db: &mut PgConnection, declared: &Declared) -> Result<Sou
         symbol: declared.symbol.clone(),
         decimals: declared.decimals,
     })
+}
+
+/// What a source said about itself at first contact, if that has happened.
+pub async fn first_contact(db: &mut PgConnection, source: SourceId) -> Result<Option<SourceStarted>, StoreError> {
+    let row = sqlx::query!(
+        r#"
+        select position, body
+        from log.events
+        where source_id = $1
+            and kind = $2
+        order by position
+        limit 1
+        "#,
+        source.0,
+        Kind::SourceStarted.code()
+    )
+    .fetch_optional(db)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    let started = serde_json::from_slice(&row.body);
+    started.map(Some).map_err(|error| StoreError::damaged(row.position, format!("source.started: {error}")))
 }
 
 /// Writes down which sources the running indexer follows, in the order of its settings.

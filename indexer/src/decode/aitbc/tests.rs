@@ -153,7 +153,8 @@ fn what_is_too_long_to_keep_leaves_its_digest() {
     assert!(matches!(&payload.event, Event::Unrecognized(body) if body.part == Part::Payload && is_digest(body)));
 
     let mut genesis = block_json(0, &[]);
-    let metadata = json!({"allocations": [{"address": "0xaa", "balance": 7}], "x": "\u{0}".repeat(1 << 18)}).to_string();
+    let metadata =
+        json!({"allocations": [{"address": "0xaa", "balance": 7}], "x": "\u{0}".repeat(1 << 18)}).to_string();
     genesis["block_metadata"] = json!(metadata);
     let units = blocks(&rules(), &answer(&[genesis])).expect("well-formed");
     let [block, metadata, allocation] = units[0].unit.entries.as_slice() else { panic!("{units:?}") };

@@ -1,8 +1,10 @@
+use ed25519_dalek::{Signer, SigningKey};
 use proptest::prelude::*;
 use schema::event::{Part, Role, Subject, Unrecognized, Verdict};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::verify::chert::account_address;
 
 const ALICE: &str = "0x00000000000000000000000000000000000000aa";
 const BOB: &str = "0x00000000000000000000000000000000000000bB";
@@ -246,14 +248,25 @@ fn ids_are_told_apart_as_they_are_spelled_and_an_impossible_one_is_its_transacti
 #[test]
 fn a_payload_too_long_to_keep_leaves_its_digest_and_the_transfer() {
     let data = json!({"v": 1, "kind": "governance.cancel", "proposal_id": 5, "x": "x".repeat(1 << 20)}).to_string();
-    let text = block_json(&[tx_json(1)]).to_string().replacen("\"nonce\":3", &format!("\"nonce\":3,\"data\":{data}"), 1);
-    let unit = block(&rules(), &text).expect("well-formed");
+    let digest = crate::decode::sha256_hex(data.as_bytes());
+    let key = SigningKey::from_bytes(&[7; 32]);
+    let mut tx = tx_json(1);
+    tx["sender"] = json!(account_address(key.verifying_key().as_bytes()));
+    tx["public_key"] = json!(hex::encode(key.verifying_key().as_bytes()));
+    let word = |name: &str| tx[name].as_str().expect("text").to_owned();
+    let (id, sender, time) = (word("tx_id"), word("sender"), word("timestamp"));
+    let message = format!("chert:tx:v1\nchert-test\n{id}\n{sender}\n{BOB}\n2\n1\n3\n{time}\n{digest}");
+    tx["signature"] = json!(hex::encode(key.sign(message.as_bytes()).to_bytes()));
+    let text = block_json(&[tx]).to_string().replacen("\"nonce\":3", &format!("\"nonce\":3,\"data\":{data}"), 1);
+    let rules = Rules { chain_id: Some("chert-test".into()), hash_rule: Some(HashRule::ChertSynthetic1), ..rules() };
+    let unit = block(&rules, &text).expect("well-formed");
     let [_, transfer, payload] = unit.unit.entries.as_slice() else { panic!("{unit:?}") };
     let moved = applied(transfer);
     assert_eq!((moved.amount.text(), &moved.data, moved.tx_type.as_str()), ("2", &None, "transfer"));
+    assert_eq!(transfer.verdict, Some(Verdict::Verified));
     let payload = unrecognized(payload);
     assert_eq!((payload.part, payload.raw.as_str()), (Part::Payload, ""));
-    assert_eq!(payload.data_digest, Some(crate::decode::sha256_hex(data.as_bytes())));
+    assert_eq!(payload.data_digest, Some(digest));
 }
 
 #[test]
@@ -264,7 +277,10 @@ fn a_malformed_transaction_too_long_to_keep_leaves_its_digest() {
         tx["extra"] = json!("x".repeat(length));
         let unit = decode(&[tx]);
         let kept = unrecognized(&unit.unit.entries[1]);
-        assert_eq!((kept.part, !kept.raw.is_empty(), kept.data_digest.is_none()), (Part::Transaction, is_kept, is_kept));
+        assert_eq!(
+            (kept.part, !kept.raw.is_empty(), kept.data_digest.is_none()),
+            (Part::Transaction, is_kept, is_kept)
+        );
     }
 }
 

@@ -72,7 +72,12 @@ fn kinds_of_money_and_people() -> Vec<Case> {
     let follow = json!({"follower": a, "following": b});
     vec![
         ("genesis.allocate", Kind::Allocated, money.clone(), vec![json!({"address": ""}), json!({"amount": -1})]),
-        ("reward.mint", Kind::Minted, money, vec![json!({"amount": null}), json!({"reason": 5}), json!({"reason": long(1_025)}), too_much()]),
+        (
+            "reward.mint",
+            Kind::Minted,
+            money,
+            vec![json!({"amount": null}), json!({"reason": 5}), json!({"reason": long(1_025)}), too_much()],
+        ),
         (
             "identity.register",
             Kind::IdentityRegistered,
@@ -177,7 +182,12 @@ fn kinds_of_work() -> Vec<Case> {
             "oracle.register",
             Kind::OracleRegistered,
             json!({"oracle_id": "o", "address": ALICE, "key": key(), "name": "O"}),
-            vec![json!({"oracle_id": long(65)}), json!({"oracle_id": "a\u{0}b"}), json!({"oracle_id": ""}), json!({"name": long(257)})],
+            vec![
+                json!({"oracle_id": long(65)}),
+                json!({"oracle_id": "a\u{0}b"}),
+                json!({"oracle_id": ""}),
+                json!({"name": long(257)}),
+            ],
         ),
         (
             "pouw.submit",

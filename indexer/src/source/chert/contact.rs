@@ -68,10 +68,7 @@ impl ChertSource {
     /// Passes an outcome on. After an error the node may have become another one, so the next question begins with
     /// contact; a node that asks for patience is not asked more than before.
     pub(super) fn settle<T>(&self, contact: &Arc<Contact>, outcome: Result<T, SourceError>) -> Result<T, SourceError> {
-        if matches!(
-            outcome,
-            Err(SourceError::Transient(_) | SourceError::Malformed(_) | SourceError::Unsuitable(_))
-        ) {
+        if matches!(outcome, Err(SourceError::Transient(_) | SourceError::Malformed(_) | SourceError::Unsuitable(_))) {
             let mut contacts = self.contacts.lock().expect("nothing panics while holding this lock");
             if contacts.current.as_ref().is_some_and(|current| Arc::ptr_eq(current, contact)) {
                 contacts.current = None;

@@ -126,7 +126,8 @@ impl ChertSource {
         include_txs: bool,
     ) -> Result<Option<String>, SourceError> {
         let params = Params::new().with("block_number", height.to_db())?.with("include_txs", include_txs)?;
-        let answer: Result<Box<RawValue>, rpc::CallError> = contact.rpc.call("eth_getBlockByNumber", params.into()).await;
+        let answer: Result<Box<RawValue>, rpc::CallError> =
+            contact.rpc.call("eth_getBlockByNumber", params.into()).await;
         match answer {
             Ok(answer) => Ok(answers::one_block(&answer)?.map(str::to_owned)),
             Err(error) if error.is_block_unknown() || error.is_method_unknown() => Ok(None),
