@@ -20,8 +20,6 @@ pub const DATABASE_GRACE: Duration = Duration::from_secs(1);
 pub const CONNECTION_LIFETIME: Duration = Duration::from_secs(1_800);
 /// How many of the tags in one `If-Match` are looked up in the log.
 pub const MAX_MATCHED_TAGS: usize = 8;
-/// Bytes of bodies after which a page of events ends, so that a hundred large ones are not held in memory at once.
-pub const MAX_PAGE_BYTES: i64 = 4_194_304;
 /// How long requests under way may take to finish after the signal to stop.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(10);
 /// How many chain heads at past positions are remembered for freshness headers.

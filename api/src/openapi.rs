@@ -181,7 +181,7 @@ fn response_headers(is_service: bool) -> Vec<(String, RefOr<Header>)> {
         ("x-indexed-height", "Height of the newest block of `chain` there."),
         ("x-indexed-block", "Hash of that block, hex."),
         ("x-finalized-height", "Highest finalized height of `chain` there."),
-        ("x-lag-seconds", "Seconds that the answer is behind the node of `chain`."),
+        ("x-lag-seconds", "Seconds since the node of `chain` has been ahead of the log; 0 while it is not."),
         ("etag", "Strong tag: position, first bytes of the running hash, hash of the body."),
         ("cache-control", "How long the answer may be kept."),
         ("preference-applied", "`handling=lenient` when parameters were ignored."),

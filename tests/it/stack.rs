@@ -144,7 +144,7 @@ impl Stack {
 
 /// The natural rows of a database's views.
 pub async fn rows(database: &TestDatabase) -> Vec<ViewRows> {
-    let mut db = Session::indexer().connect(&database.url(Role::Indexer)).await.expect("the database answers");
+    let mut db = Session::indexer().connect(database.url(Role::Indexer)).await.expect("the database answers");
     view_rows(&mut db).await.expect("the views can be read")
 }
 

@@ -21,7 +21,8 @@ pub fn routes() -> OpenApiRouter<Arc<AppState>> {
 
 /// Every chain with its rules and its money
 ///
-/// In the order in which they were first followed; the first one is the default of `chain=`. All in one page.
+/// In the order in which they were first followed, once something of them is in the log. The default of `chain=` is the one
+/// that the indexer's settings name first. All in one page.
 #[utoipa::path(
     get,
     path = "/v1/chains",

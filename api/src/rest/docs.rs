@@ -18,9 +18,9 @@ pub fn routes() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::new().routes(routes!(get_openapi))
 }
 
-/// The pages under `/docs`; they are part of the binary and need no other host.
+/// The pages under `/docs`; they are part of the binary, and ask no other host.
 pub fn pages() -> Router<Arc<AppState>> {
-    SwaggerUi::new("/docs").config(Config::from("/openapi.json")).into()
+    SwaggerUi::new("/docs").config(Config::from("/openapi.json").validator_url("none")).into()
 }
 
 /// This API as an OpenAPI 3.1 document

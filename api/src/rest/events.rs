@@ -11,11 +11,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::Problem;
+use crate::freshness::Source;
 use crate::page::List;
 use crate::rest::ask::{Ask, InPath, Paging};
 use crate::rest::reply::{Missing, reply_found, reply_list};
 use crate::server::AppState;
-use crate::views::events::{Event, EventItem, Events, Filter};
+use crate::views::events::{Event, EventItem, Events, Filter, Subject};
 
 /// The routes of this noun.
 pub fn routes() -> OpenApiRouter<Arc<AppState>> {
@@ -31,7 +32,8 @@ pub struct Wanted {
     pub after: Option<i64>,
     /// Only these kinds, as `chain.block_applied`; several are separated by commas.
     pub kind: Option<String>,
-    /// Only about this subject, as `address:0x…`, `identity:…`, `proposal:…`, `oracle:…` or `submission:…`.
+    /// Only about this subject, as `address:0x…`, `identity:…`, `proposal:…`, `oracle:…` or `submission:…`. Addresses are
+    /// matched exactly, and in another case when only one such is known.
     pub subject: Option<String>,
     /// Only of the source with this name.
     pub source: Option<String>,
@@ -40,8 +42,8 @@ pub struct Wanted {
 /// Events in the order of the log
 ///
 /// Ascending by position, retracted ones included: `stands` says which those are. Bodies are verbatim, and every column
-/// that a digest covers is there, so that digests and the running hash can be recomputed. To follow the log, ask again
-/// with `after` as the last position seen.
+/// that a digest covers is there, so that digests and the running hash can be recomputed. A page also ends, before its
+/// limit, when its bodies pass 4 MiB. To follow the log, ask again with `after` as the last position seen.
 #[utoipa::path(
     get,
     path = "/v1/events",
@@ -53,7 +55,7 @@ async fn list_events(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Res
     let after = ask.number("after", 0..=i64::MAX)?.unwrap_or(0);
     let kinds = kinds(&ask)?;
     let source = ask.source_named("source", &state)?;
-    let subject = ask.text("subject").map(|text| subject(&state, text)).transpose()?;
+    let subject = ask.text("subject").map(|text| subject(&state, source.as_deref(), text)).transpose()?;
     let filter = Filter { source_id: source.map(|source| source.source_id), kinds, subject };
     let query = Events { after: ask.after_as::<i64>()?.unwrap_or(after), filter, limit: ask.limit };
     reply_list(&state, query, &ask).await
@@ -93,34 +95,39 @@ fn unknown_kind(name: &str) -> Problem {
         .with("nearest", nearest)
 }
 
-/// A subject and the spellings that its sources may have filed it under.
-fn subject(state: &AppState, text: &str) -> Result<(Namespace, Vec<String>), Problem> {
+/// A subject; an address under the spelling of each source that it can be an address of.
+fn subject(state: &AppState, source: Option<&Source>, text: &str) -> Result<Subject, Problem> {
     let bad = |why: String| Problem::bad("subject", why);
     let known = "address, identity, proposal, oracle, submission";
     let (namespace, name) =
         text.split_once(':').ok_or_else(|| bad(format!("must be a namespace ({known}), a colon and a name")))?;
     let namespace =
         Namespace::from_name(namespace).ok_or_else(|| bad(format!("has an unknown namespace; there are: {known}")))?;
-    let mut names = match namespace {
-        Namespace::Address => {
-            let canonical = |source: &Arc<crate::freshness::Source>| source.kind.address_rule().canonical(name);
-            let spelled = state.sources().iter().map(canonical).collect::<Result<Vec<_>, _>>();
-            let mut names = vec![name.to_owned()];
-            names.extend(
-                spelled.map_err(|why| bad(format!("is refused: {why}")))?.iter().map(|a| a.as_str().to_owned()),
-            );
-            names
-        }
+    match namespace {
+        _ if name.is_empty() => Err(bad("has no name behind the colon".to_owned())),
+        Namespace::Address => address(state, source, name),
         Namespace::Identity => {
             let id: IdentityId = name.parse().map_err(|why| bad(format!("is refused: {why}")))?;
-            vec![id.to_string()]
+            Ok(Subject::Named(namespace, id.to_string()))
         }
-        Namespace::Proposal | Namespace::Oracle | Namespace::Submission => vec![name.to_owned()],
-    };
-    if name.is_empty() {
-        return Err(bad("has no name behind the colon".to_owned()));
+        Namespace::Proposal | Namespace::Oracle | Namespace::Submission => {
+            Ok(Subject::Named(namespace, name.to_owned()))
+        }
     }
-    names.sort_unstable();
-    names.dedup();
-    Ok((namespace, names))
+}
+
+fn address(state: &AppState, source: Option<&Source>, name: &str) -> Result<Subject, Problem> {
+    let sources = state.sources();
+    let asked = sources.iter().filter(|known| source.is_none_or(|source| source.source_id == known.source_id));
+    let (mut spellings, mut refusal) = (Vec::new(), None);
+    for source in asked {
+        match super::explorer::address("subject", name, source.kind.address_rule()) {
+            Ok(address) => spellings.push((source.source_id, address)),
+            Err(problem) => refusal = refusal.or(Some(problem)),
+        }
+    }
+    match refusal {
+        Some(problem) if spellings.is_empty() => Err(problem),
+        Some(_) | None => Ok(Subject::Address(spellings)),
+    }
 }

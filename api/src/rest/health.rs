@@ -36,6 +36,8 @@ pub struct Readiness {
     pub ready: bool,
     /// Why not; empty when ready.
     pub reasons: Vec<Unready>,
+    /// Views that stand still until they are repaired; the others answer, so this alone is no reason not to be ready.
+    pub set_aside: Vec<String>,
     /// Where everything stood when it was last looked at.
     pub status: Status,
 }
@@ -55,8 +57,9 @@ async fn get_health(_ask: Ask) -> Response {
 
 /// Whether answers are fresh enough
 ///
-/// Red when the database is away, when nothing was followed yet, when a required source's node does not answer for its
-/// tip, or when it is ahead of us without progress for longer than the budget. A quiet tip is ready.
+/// Red when the database is away, when nothing is followed, when a required source's node does not answer for its tip, or
+/// when it is ahead of us without progress for longer than the budget. A quiet tip is ready, and so is a server with views
+/// that stand still: `set_aside` names them.
 #[utoipa::path(
     get,
     path = "/health/ready",
@@ -72,7 +75,8 @@ async fn get_ready(State(state): State<Arc<AppState>>, _ask: Ask) -> Response {
     let reasons = unready(&fresh, budget);
     let ready = reasons.is_empty();
     let code = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    uncached(code, Json(Readiness { ready, reasons, status: Status::of(&fresh, budget) }))
+    let set_aside = fresh.set_aside().map(str::to_owned).collect();
+    uncached(code, Json(Readiness { ready, reasons, set_aside, status: Status::of(&fresh, budget) }))
 }
 
 fn uncached(status: StatusCode, body: impl IntoResponse) -> Response {

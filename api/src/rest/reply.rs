@@ -17,7 +17,7 @@ use crate::freshness::{Freshness, Head, Source};
 use crate::page::{Cursor, Rows};
 use crate::rest::ask::{Ask, PreferenceApplied};
 use crate::server::AppState;
-use crate::view::{Answered, At, Encoded, Keep, Query, Unanswered};
+use crate::view::{Answered, At, Encoded, HashPrefix, Keep, Query, Unanswered};
 
 pub use at::height_problem;
 
@@ -33,6 +33,9 @@ pub const INDEXED_BLOCK: HeaderName = HeaderName::from_static("x-indexed-block")
 pub const FINALIZED_HEIGHT: HeaderName = HeaderName::from_static("x-finalized-height");
 /// Seconds that the answer is behind the chain's node.
 pub const LAG_SECONDS: HeaderName = HeaderName::from_static("x-lag-seconds");
+
+/// Room for the headers of an answer, those that the layers around add included.
+const HEADERS: usize = 20;
 
 /// What it means that nothing was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +119,7 @@ pub fn fresh_headers(state: &AppState, ask: &Ask, fresh: &Freshness) -> Result<H
         false => Some(ask.chain_of(fresh)?),
     };
     let head = chain.as_ref().and_then(|chain| chain.head.clone());
-    Ok(freshness_headers(state, fresh, fresh.position, &hex::encode(fresh.chain_hash), chain.as_deref(), head.as_ref()))
+    Ok(freshness_headers(state, fresh, fresh.position, fresh.chain_hash, chain.as_deref(), head.as_ref()))
 }
 
 /// Waits until the watermark is where the request wants it; 503 without a database, 412 when the wait was in vain.
@@ -213,14 +216,14 @@ impl Given {
     ) -> Result<Response, Problem> {
         let tag = etag::of(&self.answered, self.at, has_next);
         etag::check_match(state, &self.fresh, ask, &tag).await?;
-        let hash = hex::encode(self.answered.chain_hash);
         let (chain, head) = (self.chain.as_deref(), self.head.as_ref());
-        let mut headers = freshness_headers(state, &self.fresh, self.answered.position, &hash, chain, head);
+        let mut headers =
+            freshness_headers(state, &self.fresh, self.answered.position, self.answered.chain_hash, chain, head);
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(self.cache_control(Q::KEEP)));
-        if let Ok(tag) = HeaderValue::from_str(&tag) {
+        let known = ask.if_none_match.as_deref().is_some_and(|given| etag::matches_weakly(given, &tag));
+        if let Ok(tag) = HeaderValue::try_from(tag) {
             headers.insert(header::ETAG, tag);
         }
-        let known = ask.if_none_match.as_deref().is_some_and(|given| etag::matches_weakly(given, &tag));
         if known {
             return Ok((StatusCode::NOT_MODIFIED, headers, PreferenceApplied(&ask.ignored), ()).into_response());
         }
@@ -246,27 +249,27 @@ fn freshness_headers(
     state: &AppState,
     fresh: &Freshness,
     position: i64,
-    chain_hash: &str,
+    chain_hash: HashPrefix,
     chain: Option<&Source>,
     head: Option<&Head>,
 ) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+    let mut headers = HeaderMap::with_capacity(HEADERS);
     headers.insert(POSITION, HeaderValue::from(position));
-    let mut text = |name, value: String| {
-        if let Ok(value) = HeaderValue::from_str(&value) {
+    let mut hex = |name, value: String| {
+        if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(name, value);
         }
     };
-    text(CHAIN_HASH, chain_hash.to_owned());
+    hex(CHAIN_HASH, hex::encode(chain_hash));
     if let Some(head) = head {
-        text(INDEXED_HEIGHT, head.height.to_string());
-        text(INDEXED_BLOCK, hex::encode(&head.block_hash));
+        hex(INDEXED_BLOCK, hex::encode(&head.block_hash));
+        headers.insert(INDEXED_HEIGHT, HeaderValue::from(head.height));
         if let Some(height) = head.finalized_height {
-            text(FINALIZED_HEIGHT, height.to_string());
+            headers.insert(FINALIZED_HEIGHT, HeaderValue::from(height));
         }
     }
     if let Some(lag) = chain.and_then(|chain| chain.lag_seconds(fresh.read_at, state.quiet_seconds())) {
-        text(LAG_SECONDS, lag.to_string());
+        headers.insert(LAG_SECONDS, HeaderValue::from(lag));
     }
     headers
 }

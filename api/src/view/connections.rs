@@ -146,3 +146,32 @@ fn passes(error: &sqlx::Error) -> bool {
     const TRANSACTION_ROLLBACK: &str = "40";
     error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code.starts_with(TRANSACTION_ROLLBACK))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Never;
+
+    impl Statement for Never {
+        type Rows = ();
+
+        async fn run(&self, _: &mut PgConnection) -> sqlx::Result<()> {
+            std::future::pending().await
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_that_takes_the_connection_and_says_nothing_is_away() {
+        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = silent.local_addr().expect("bound").port();
+        let connect = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port);
+        let connections = Connections::new(connect, 1, Duration::from_millis(50));
+        for _ in 0..2 {
+            let unanswered = connections.run(&Never).await.expect_err("nobody answers");
+            assert!(matches!(unanswered, Unanswered::Away(_)), "{unanswered}");
+        }
+        connections.close().await;
+        assert!(matches!(connections.run(&Never).await, Err(Unanswered::Away(_))), "closed");
+    }
+}

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::page::Rows;
-use crate::view::{At, Query, Stamped, stamped};
+use crate::view::{At, LOG, Query, Stamped, stamped};
 use crate::views::balances::{self, Balance};
 use crate::views::checks::verdict_name;
 use crate::views::transactions::TransactionOutput;
@@ -83,14 +83,28 @@ pub struct OneAddress {
     pub source_id: i32,
     /// The address, canonical.
     pub address: String,
+    /// Whether to show the events behind the answer.
+    pub explain: bool,
 }
 
+/// Kinds of events that make the summary of an address what it is.
+const CAUSES: &[Kind] = &[
+    Kind::TransactionApplied,
+    Kind::Allocated,
+    Kind::Minted,
+    Kind::AccountReported,
+    Kind::Staked,
+    Kind::Unstaked,
+    Kind::WalletLinked,
+    Kind::WalletUnlinked,
+];
+
 impl Query for OneAddress {
-    const VIEWS: &'static [&'static str] = &["balances", "reports", "heads", "identities", "wallets"];
+    const VIEWS: &'static [&'static str] = &["balances", "reports", "heads", "identities", "wallets", LOG];
     type Answer = Option<AddressSummary>;
 
     fn key(&self) -> String {
-        format!("address:{}:{}", self.source_id, self.address)
+        format!("address:{}:{}:{}", self.source_id, self.explain, self.address)
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
@@ -141,6 +155,11 @@ impl Query for OneAddress {
             summary.identity_id = row.identity_id.map(hex::encode);
             summary.display_name = row.display_name;
             summary.claims = row.claims.unwrap_or_default();
+        }
+        if self.explain {
+            let of_balance = &summary.balance;
+            let found = balances::explained(db, at.position, held.subject_id, of_balance, CAUSES).await?;
+            summary.balance.provenance = Some(found);
         }
         Ok(Stamped { at, value: Some(summary) })
     }

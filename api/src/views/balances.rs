@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::page::Rows;
-use crate::view::{At, Query, Stamp, Stamped};
+use crate::view::{At, LOG, Query, Stamp, Stamped};
 use crate::views::addresses::stamped_by_address;
 use crate::views::provenance::{self, Provenance};
 
@@ -44,7 +44,7 @@ pub struct Balance {
     pub first_height: Option<i64>,
     /// Height of the newest standing block that touched the address.
     pub last_height: Option<i64>,
-    /// Whether a standing block or a report of a node ever named the address; if not, everything is zero.
+    /// Whether any standing event names the address; if not, everything is zero.
     pub seen: bool,
     /// False when the chain was not followed from genesis, or a transaction on it could not be understood.
     pub complete: bool,
@@ -98,7 +98,7 @@ macro_rules! balances_at {
             $views,
             r#"
             r.chain as "chain?", r.asked as "asked?", r.subject_id as "subject_id?", r.subject as "subject?",
-            r.balance as "balance?", r.received as "received?", r.sent as "sent?", r.fees_paid as "fees_paid?",
+            r.seen as "seen?", r.balance as "balance?", r.received as "received?", r.sent as "sent?", r.fees_paid as "fees_paid?",
             r.minted as "minted?", r.staked as "staked?", r.nonce as "nonce?", r.tx_count as "tx_count?",
             r.first_height as "first_height?", r.last_height as "last_height?", r.complete as "complete?",
             r.reported_balance as "reported_balance?", r.reported_at as "reported_at?", r.height_before as "height_before?",
@@ -110,7 +110,27 @@ macro_rules! balances_at {
                     b.received::text as received, b.sent::text as sent, b.fees_paid::text as fees_paid, b.minted::text as minted,
                     b.staked::text as staked, b.nonce::text as nonce, b.tx_count, b.first_height, b.last_height, h.complete,
                     o.reported_balance::text as reported_balance, o.reported_at, o.height_before, o.height_after,
-                    (coalesce(b.balance, 0) - o.reported_balance)::text as difference
+                    (coalesce(b.balance, 0) - o.reported_balance)::text as difference, exists (
+                        select 1
+                        from log.event_subjects es
+                        cross join lateral (
+                            select v.position, v.height
+                            from log.events v
+                            where v.position = es.position
+                            offset 0
+                        ) e
+                        where es.subject_id = a.subject_id
+                            and es.position <= s.position
+                            and not exists (
+                                select 1
+                                from log.retractions x
+                                where x.source_id = $3
+                                    and e.height is not null
+                                    and x.first_position <= e.position
+                                    and x.at_position > e.position
+                                    and x.at_position <= s.position
+                            )
+                    ) as seen
                 from log.sources src
                 cross join unnest($4::text[]) with ordinality n (asked, ordinal)
                 left join lateral (
@@ -164,7 +184,6 @@ pub(crate) async fn read(
 ) -> sqlx::Result<(Stamp, Vec<Held>)> {
     let (at, rows) = balances_at!(db, at, views, source_id, addresses)?;
     let held = rows.into_iter().filter_map(|row| {
-        let seen = row.balance.is_some() || row.reported_balance.is_some();
         let reported_heights = match (row.height_before, row.height_after) {
             (Some(before), Some(after)) => Some(ReportedHeights { before, after }),
             (Some(_), None) | (None, _) => None,
@@ -182,7 +201,7 @@ pub(crate) async fn read(
             tx_count: row.tx_count.unwrap_or_default(),
             first_height: row.first_height,
             last_height: row.last_height,
-            seen,
+            seen: row.seen.unwrap_or_default(),
             complete: row.complete.unwrap_or_default(),
             reported_balance: row.reported_balance,
             reported_at: row.reported_at.map(rfc3339_micros),
@@ -205,7 +224,8 @@ pub struct Balances {
 }
 
 impl Query for Balances {
-    const VIEWS: &'static [&'static str] = &["balances", "reports", "heads"];
+    /// The log too: it says under which spellings an address is known, and whether anything names it.
+    const VIEWS: &'static [&'static str] = &["balances", "reports", "heads", LOG];
     type Answer = Rows<Balance>;
 
     fn key(&self) -> String {
@@ -245,12 +265,23 @@ impl Query for OneBalance {
             return Ok(Stamped { at, value: None });
         };
         if self.explain {
-            let link = provenance::events_link(Namespace::Address, &balance.address, Some(&balance.chain));
-            balance.provenance = Some(match subject_id {
-                Some(subject_id) => provenance::of_subject(db, at.position, subject_id, CAUSES, link).await?,
-                None => Provenance::nothing(link),
-            });
+            balance.provenance = Some(explained(db, at.position, subject_id, &balance, CAUSES).await?);
         }
         Ok(Stamped { at, value: Some(balance) })
+    }
+}
+
+/// The events of some kinds about the address of a balance, as of the position at which it was read.
+pub(crate) async fn explained(
+    db: &mut PgConnection,
+    at: i64,
+    subject_id: Option<i64>,
+    balance: &Balance,
+    kinds: &[Kind],
+) -> sqlx::Result<Provenance> {
+    let link = provenance::events_link(Namespace::Address, &balance.address, Some(&balance.chain));
+    match subject_id {
+        Some(subject_id) => provenance::of_subject(db, at, subject_id, kinds, link).await,
+        None => Ok(Provenance::nothing(link)),
     }
 }

@@ -141,7 +141,12 @@ macro_rules! blocks_of {
                 k.counted, k.stands, src.name as chain, b.position, b.height, b.hash, b.parent_hash, b.block_time,
                 b.validator_address, b.tx_count, b.gas_used::text as gas_used, b.gas_limit::text as gas_limit, b.state_root,
                 b.verdict, e.body, b.height <= f.finalized_height as finalized
-            from ("# + $keys + r#") k
+            from (
+                -- Tells the planner how few rows there are when it does not know the limit inside.
+                select *
+                from ("# + $keys + r#") few
+                limit 101
+            ) k
             join log.sources src on src.source_id = k.source_id
             left join blocks b on b.source_id = k.source_id and b.position = k.position
             left join log.events e on e.position = k.position

@@ -8,9 +8,9 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::page::Rows;
-use crate::view::{At, Query, Stamped, stamped};
+use crate::view::{At, LOG, Query, Stamped, stamped};
 
-/// Every chain that is or was followed.
+/// Every chain that the log has something of.
 #[derive(Debug, Clone, Copy)]
 pub struct Chains;
 
@@ -89,7 +89,7 @@ pub struct Supply {
 }
 
 impl Query for Chains {
-    const VIEWS: &'static [&'static str] = &["heads", "balances"];
+    const VIEWS: &'static [&'static str] = &["heads", "balances", LOG];
     type Answer = Rows<Chain>;
 
     fn key(&self) -> String {
@@ -152,6 +152,12 @@ impl Query for Chains {
                 order by v.from_position desc
                 limit 1
             ) m on m.present
+            -- Positions are whole units, so the first event is as good as the first unit, and has an index.
+            where exists (
+                select 1
+                from log.events e
+                where e.source_id = x.source_id and e.position <= s.position
+            )
             "#,
             "order by r.source_id"
         )?;

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use crate::page::Rows;
 use crate::view::{At, LOG, Query, Stamped, stamped};
 
-/// Coverage of every source.
+/// Coverage of every source that the log has something of.
 #[derive(Debug, Clone, Copy)]
 pub struct Coverage;
 
@@ -164,6 +164,12 @@ impl Query for Coverage {
                     limit 100
                 ) n
             ) t on true
+            -- Positions are whole units, so the first event is as good as the first unit, and has an index.
+            where exists (
+                select 1
+                from log.events e
+                where e.source_id = x.source_id and e.position <= s.position
+            )
             "#,
             "order by r.source_id"
         )?;

@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use crate::page::Rows;
 use crate::view::{At, LOG, Query, Stamped, stamped};
 
 /// An event, so complete that a stranger can recompute its digest and the running hash of the log.
@@ -65,19 +64,17 @@ pub struct Filter {
     pub source_id: Option<i32>,
     /// Only of these kinds; empty means all.
     pub kinds: Vec<Kind>,
-    /// Only about this subject, under any of these spellings.
-    pub subject: Option<(Namespace, Vec<String>)>,
+    /// Only about this subject.
+    pub subject: Option<Subject>,
 }
 
-/// Events in the order of the log.
-#[derive(Debug, Clone)]
-pub struct Events {
-    /// Only events after this position.
-    pub after: i64,
-    /// Which events.
-    pub filter: Filter,
-    /// Items per page.
-    pub limit: i64,
+/// What events are about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// An address, as the rule of each source spells it: source and canonical text.
+    Address(Vec<(i32, String)>),
+    /// Anything else, by its one name.
+    Named(Namespace, String),
 }
 
 /// One event.
@@ -87,9 +84,10 @@ pub struct Event {
     pub position: i64,
 }
 
-/// The events whose positions a select names, in order; `$3` and following are the caller's.
+/// The events whose positions a select names, at most 101 and in order, and whether bodies ended the page before that;
+/// `$3` and following are the caller's.
 macro_rules! events_at {
-    ($db:expr, $at:expr, $positions:literal $(, $argument:expr)* $(,)?) => {
+    ($db:expr, $at:expr, ($($positions:tt)+) $(, $argument:expr)* $(,)?) => {
         stamped!(
             $db,
             $at,
@@ -117,7 +115,9 @@ macro_rules! events_at {
             (r#"
             select
                 e.position, x.name as source, e.source_id, e.height, e.block_hash, e.tx_id, e.tx_index, e.event_index,
-                e.kind, e.body, e.verdict, e.occurred_at, e.recorded_at, e.digest,
+                e.kind,
+                -- A page ends when its bodies pass 4 MiB, whatever the limit; what does not fit any more is null.
+                case when coalesce(sum(octet_length(e.body)) over before, 0) < 4194304 then e.body end as body, e.verdict, e.occurred_at, e.recorded_at, e.digest,
                 -- Covered is what a block above the fork carried; reports, finality and `source.*` never are.
                 e.kind in (4, 7, 29, 30, 31) or not exists (
                     select 1
@@ -130,7 +130,10 @@ macro_rules! events_at {
                 ) as stands,
                 u.first_position, u.end_position, u.chain_hash
             from (
-            "# + $positions + r#"
+                -- Tells the planner how few rows there are when it does not know the limit inside.
+                select o.position
+                from ("# + $($positions)+ + r#") o
+                limit 101
             ) p
             join log.events e on e.position = p.position
             join log.sources x on x.source_id = e.source_id
@@ -141,15 +144,20 @@ macro_rules! events_at {
                 order by u.end_position
                 limit 1
             ) u on true
+            window before as (order by e.position rows between unbounded preceding and 1 preceding)
             "#),
             "order by r.position"
             $(, $argument)*
         )
         .and_then(|(at, rows)| {
-            let mut items = Vec::with_capacity(rows.len());
+            let (mut items, mut is_cut) = (Vec::with_capacity(rows.len()), false);
             for row in rows {
                 // An answer without events is one record of nulls.
                 let Some(position) = row.position else { continue };
+                let Some(body) = row.body else {
+                    is_cut = true;
+                    break;
+                };
                 let columns = (|| {
                     Some(Columns {
                         position,
@@ -161,7 +169,7 @@ macro_rules! events_at {
                         tx_index: row.tx_index,
                         event_index: row.event_index?,
                         kind: row.kind?,
-                        body: row.body?,
+                        body,
                         verdict: row.verdict,
                         occurred_at: row.occurred_at?,
                         recorded_at: row.recorded_at?,
@@ -174,139 +182,24 @@ macro_rules! events_at {
                 })();
                 items.push(columns.ok_or_else(|| broken(position, "a column is null"))?.item()?);
             }
-            Ok(Stamped { at, value: items })
+            Ok(Stamped { at, value: Page { items, is_cut } })
         })
     };
 }
 
+// Behind the macro, so that it can use it.
+mod lists;
+
+pub use lists::Events;
+
 /// Events are read from the log itself.
 const THE_LOG: &[&str] = &[LOG];
 
-impl Query for Events {
-    const VIEWS: &'static [&'static str] = THE_LOG;
-    type Answer = Rows<EventItem>;
-
-    fn key(&self) -> String {
-        let kinds: Vec<_> = self.filter.kinds.iter().map(|kind| kind.code()).collect();
-        let subject = self.filter.subject.as_ref().map(|(namespace, names)| (namespace.code(), names));
-        let parts = (self.after, self.limit, self.filter.source_id, kinds, subject);
-        serde_json::to_string(&parts).expect("numbers and strings are always JSON")
-    }
-
-    async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let stamped = match (&self.filter.subject, self.filter.kinds.is_empty()) {
-            (Some((namespace, names)), _) => self.about(db, at, *namespace, names).await?,
-            (None, false) => self.of_kinds(db, at).await?,
-            (None, true) => self.of_source(db, at).await?,
-        };
-        let rows = Rows::page(stamped.value, self.limit, |item| item.position.to_string());
-        Ok(Stamped { at: stamped.at, value: rows })
-    }
-}
-
-// One statement per way into the log, so that each reads an index in order and stops at the page's end.
-impl Events {
-    async fn of_source(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Vec<EventItem>>> {
-        match self.filter.source_id {
-            None => events_at!(
-                db,
-                at,
-                r#"
-                select e.position
-                from log.events e
-                where e.position > $3 and e.position <= s.position
-                order by e.position
-                limit $4
-                "#,
-                self.after,
-                self.limit + 1,
-            ),
-            Some(source_id) => events_at!(
-                db,
-                at,
-                r#"
-                select e.position
-                from log.events e
-                where e.source_id = $5 and e.position > $3 and e.position <= s.position
-                order by e.position
-                limit $4
-                "#,
-                self.after,
-                self.limit + 1,
-                source_id,
-            ),
-        }
-    }
-
-    async fn of_kinds(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Vec<EventItem>>> {
-        let kinds: Vec<i16> = self.filter.kinds.iter().map(|kind| kind.code()).collect();
-        events_at!(
-            db,
-            at,
-            r#"
-            select e.position
-            from unnest($5::smallint[]) k (kind)
-            cross join lateral (
-                select e.position
-                from log.events e
-                where e.kind = k.kind
-                    and e.position > $3
-                    and e.position <= s.position
-                    and ($6::integer is null or e.source_id = $6)
-                order by e.position
-                limit $4
-            ) e
-            order by e.position
-            limit $4
-            "#,
-            self.after,
-            self.limit + 1,
-            &kinds,
-            self.filter.source_id,
-        )
-    }
-
-    async fn about(
-        &self,
-        db: &mut PgConnection,
-        at: At,
-        namespace: Namespace,
-        names: &[String],
-    ) -> sqlx::Result<Stamped<Vec<EventItem>>> {
-        let kinds: Option<Vec<i16>> = match self.filter.kinds.is_empty() {
-            true => None,
-            false => Some(self.filter.kinds.iter().map(|kind| kind.code()).collect()),
-        };
-        events_at!(
-            db,
-            at,
-            r#"
-            select distinct a.position
-            from log.subjects x
-            cross join lateral (
-                select distinct b.position
-                from log.event_subjects b
-                join log.events e on e.position = b.position
-                where b.subject_id = x.subject_id
-                    and b.position > $3
-                    and b.position <= s.position
-                    and ($7::smallint[] is null or e.kind = any($7))
-                    and ($8::integer is null or e.source_id = $8)
-                order by b.position
-                limit $4
-            ) a
-            where x.namespace = $5 and x.subject = any($6::text[])
-            order by a.position
-            limit $4
-            "#,
-            self.after,
-            self.limit + 1,
-            namespace.code(),
-            names,
-            kinds.as_deref(),
-            self.filter.source_id,
-        )
-    }
+/// What a statement has found.
+struct Page {
+    items: Vec<EventItem>,
+    /// Whether there are more than the limit let through.
+    is_cut: bool,
 }
 
 impl Query for Event {
@@ -318,17 +211,17 @@ impl Query for Event {
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let stamped: Stamped<Vec<EventItem>> = events_at!(
+        let stamped: Stamped<Page> = events_at!(
             db,
             at,
-            r#"
+            (r#"
             select e.position
             from log.events e
             where e.position = $3 and e.position <= s.position
-            "#,
+            "#),
             self.position,
         )?;
-        Ok(Stamped { at: stamped.at, value: stamped.value.into_iter().next() })
+        Ok(Stamped { at: stamped.at, value: stamped.value.items.into_iter().next() })
     }
 }
 

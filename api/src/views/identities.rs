@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::page::Rows;
-use crate::view::{At, Query, Stamp, Stamped, stamped};
+use crate::view::{At, Keep, Query, Stamp, Stamped, stamped};
 use crate::views::provenance::{self, Provenance};
 
 /// Kinds of events that make an identity what it is.
@@ -27,7 +27,7 @@ pub struct Identity {
     pub avatar_hash: Option<String>,
     /// About the person.
     pub bio: Option<String>,
-    /// Who may see its statistics: `public`, `friends_only` or `private`.
+    /// Who may see its statistics: `public`, `friends_only` or `private`; what holds now, also in answers about the past.
     #[schema(example = "public")]
     pub stats_visibility: String,
     /// Address that registered it and may change it.
@@ -89,7 +89,8 @@ macro_rules! identities_at {
             "#,
             r#"
                 select
-                    n.ordinal, i.identity_id, i.display_name, i.avatar_hash, i.bio, i.stats_visibility, i.controller, i.key_alg,
+                    n.ordinal, i.identity_id, i.display_name, i.avatar_hash, i.bio,
+                    coalesce(c.stats_visibility, i.stats_visibility) as stats_visibility, i.controller, i.key_alg,
                     i.public_key, i.created_at, i.updated_at, src.name as chain, l.main_wallet, l.wallet_count, i.claim_position,
                     sub.subject_id
                 from unnest($3::bytea[]) with ordinality n (asked, ordinal)
@@ -103,6 +104,8 @@ macro_rules! identities_at {
                     order by v.from_position desc
                     limit 1
                 ) i on i.present
+                -- Whoever hides something now has hidden it in the past too.
+                left join identities c on c.identity_id = i.identity_id
                 left join log.sources src on src.source_id = i.source_id
                 left join log.subjects sub
                     on sub.namespace = 2
@@ -182,6 +185,7 @@ pub struct OneIdentity {
 
 impl Query for OneIdentity {
     const VIEWS: &'static [&'static str] = &["identities", "wallets"];
+    const KEEP: Keep = Keep::Visible;
     type Answer = Option<Identity>;
 
     fn key(&self) -> String {
@@ -214,6 +218,7 @@ pub struct Identities {
 
 impl Query for Identities {
     const VIEWS: &'static [&'static str] = OneIdentity::VIEWS;
+    const KEEP: Keep = Keep::Visible;
     type Answer = Rows<Option<Identity>>;
 
     fn key(&self) -> String {

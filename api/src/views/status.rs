@@ -53,8 +53,8 @@ pub struct SourceStatus {
     pub finalized: Option<i64>,
     /// Blocks between `head` and `tip`.
     pub lag_blocks: Option<i64>,
-    /// Seconds that the views are behind the node: the age of `head` while the node is ahead, else 0 as long as the
-    /// node has said so lately, else the age of what it said.
+    /// Seconds that the log is behind the node: since when the node has been ahead, else 0 as long as the node has
+    /// answered lately, else the age of what it said.
     pub lag_seconds: Option<i64>,
     /// What went wrong last, in a plain sentence; null after recovery.
     pub last_error: Option<String>,
@@ -64,7 +64,11 @@ pub struct SourceStatus {
     pub error_count: i64,
     /// When the log last advanced, RFC 3339.
     pub progress_at: Option<String>,
-    /// Whether `/health/ready` depends on it.
+    /// Since when the node has been ahead of the log, RFC 3339; null while it is not.
+    pub ahead_since: Option<String>,
+    /// Whether the running indexer follows it; `/health/ready` and finality do not wait for one that nobody follows.
+    pub configured: bool,
+    /// Whether `/health/ready` depends on it, while it is configured.
     pub required: bool,
 }
 
@@ -129,11 +133,13 @@ impl SourceStatus {
             log_height: source.log_height,
             finalized: following.finalized_height,
             lag_blocks: source.lag_blocks(height),
-            lag_seconds: source.lag_seconds(head, now, quiet_seconds),
+            lag_seconds: source.lag_seconds(now, quiet_seconds),
             last_error: following.last_error.clone(),
             last_error_at: following.last_error_at.map(rfc3339_micros),
             error_count: following.error_count,
             progress_at: following.progress_at.map(rfc3339_micros),
+            ahead_since: following.ahead_since.map(rfc3339_micros),
+            configured: source.is_configured(),
             required: following.required,
         }
     }
@@ -164,7 +170,11 @@ pub fn unready(fresh: &Freshness, budget_seconds: i64) -> Vec<Unready> {
             format!("the log is at position {log}, the views at {views} without progress for {standing_still} s");
         reasons.push(Unready { source: None, reason });
     }
-    for source in fresh.sources.iter().filter(|source| source.following.required) {
+    let mut configured = fresh.sources.iter().filter(|source| source.is_configured()).peekable();
+    if configured.peek().is_none() {
+        reasons.push(Unready { source: None, reason: "no indexer follows any of the sources".to_owned() });
+    }
+    for source in configured.filter(|source| source.following.required) {
         if let Some(reason) = not_following(source, fresh.read_at, budget_seconds) {
             reasons.push(Unready { source: Some(source.name.clone()), reason });
         }
@@ -186,12 +196,10 @@ fn not_following(source: &Source, now: DateTime<Utc>, budget_seconds: i64) -> Op
         return Some(format!("it is halted until an operator decides{because}"));
     }
     // A quiet tip is no fault: only a node that is ahead of a log that does not move is.
-    let height = source.head.as_ref().map(|head| head.height);
-    let behind = source.lag_blocks(height).unwrap_or_default();
-    let still = following.progress_at.map(|at| (now - at).num_seconds());
-    if behind > 0 && still.is_none_or(|still| still > budget_seconds) {
-        let still = still.map_or("ever".to_owned(), |still| format!("for {still} s"));
-        return Some(format!("its node is at height {tip}, {behind} ahead of us, without progress {still}{because}"));
+    let still = (now - following.ahead_since.max(following.progress_at)?).num_seconds();
+    if following.ahead_since.is_some() && still > budget_seconds {
+        let log = source.log_height.map_or("at nothing yet".to_owned(), |height| format!("at height {height}"));
+        return Some(format!("its node is at height {tip}, the log {log} without progress for {still} s{because}"));
     }
     None
 }
@@ -231,29 +239,59 @@ mod tests {
         Freshness { database_up: true, read_at: at(100), moved_at: at(0), sources, ..Freshness::default() }
     }
 
-    fn following(tip: i64, seen: i64, progress: i64) -> Following {
-        let tip_seen_at = Some(at(seen));
+    fn following(ahead: Option<i64>, seen: i64, progress: i64) -> Following {
         Following {
-            tip_height: Some(tip),
-            tip_seen_at,
+            tip_height: Some(9),
+            tip_seen_at: Some(at(seen)),
             progress_at: Some(at(progress)),
+            ahead_since: ahead.map(at),
+            configured_order: Some(0),
             required: true,
             ..Following::default()
         }
     }
 
+    fn is_ready(following: Following) -> bool {
+        unready(&fresh(following, Some(5)), 60).is_empty()
+    }
+
     #[test]
     fn a_quiet_tip_is_ready_and_a_frozen_indexer_is_not() {
-        assert!(unready(&fresh(following(5, 99, 0), Some(5)), 60).is_empty(), "quiet");
-        assert!(unready(&fresh(following(9, 99, 90), Some(5)), 60).is_empty(), "behind and moving");
-        let frozen = unready(&fresh(following(9, 99, 10), Some(5)), 60);
+        assert!(is_ready(following(None, 99, 0)), "quiet");
+        assert!(is_ready(following(Some(0), 99, 90)), "behind and moving");
+        assert!(is_ready(following(Some(90), 99, 0)), "a block after a quiet hour");
+        let frozen = unready(&fresh(following(Some(5), 99, 10), Some(5)), 60);
         assert_eq!(frozen.first().and_then(|reason| reason.source.clone()).as_deref(), Some("main"));
-        assert!(!unready(&fresh(following(5, 10, 99), Some(5)), 60).is_empty(), "a silent node");
-        assert!(
-            !unready(&fresh(Following { required: true, ..Following::default() }, None), 60).is_empty(),
-            "no tip yet"
-        );
-        assert!(unready(&fresh(Following::default(), None), 60).is_empty(), "not required");
+        assert!(!is_ready(Following { progress_at: None, ..following(Some(5), 99, 0) }), "never any progress");
+        assert!(!is_ready(following(None, 10, 99)), "a silent node");
+        assert!(!is_ready(Following { tip_height: None, ..following(None, 99, 0) }), "no tip yet");
+        assert!(is_ready(Following { required: false, ..following(Some(5), 10, 10) }), "not required");
+    }
+
+    #[test]
+    fn what_nobody_follows_is_not_waited_for() {
+        let followed = fresh(following(None, 99, 0), Some(5));
+        let left = fresh(Following { configured_order: None, ..following(Some(5), 10, 10) }, Some(5));
+        assert!(!unready(&left, 60).is_empty(), "nobody follows anything");
+        let sources = left.sources.iter().chain(followed.sources.iter()).cloned().collect();
+        let both = Freshness { sources: Arc::new(sources), ..followed };
+        assert_eq!(unready(&both, 60), vec![]);
+        let first = both.default_source().expect("two sources");
+        assert!(first.is_configured());
+        assert_eq!(left.default_source().map(|source| source.source_id), Some(1), "rather one than none");
+    }
+
+    #[test]
+    fn lag_is_how_long_the_node_has_been_ahead() {
+        let lag = |following| fresh(following, Some(5)).sources[0].lag_seconds(at(100), 60);
+        assert_eq!(lag(following(Some(70), 99, 10)), Some(30));
+        assert_eq!(lag(following(None, 99, 10)), Some(0));
+        assert_eq!(lag(following(None, 20, 10)), Some(80), "nobody knows what the node has had since");
+        assert_eq!(lag(Following::default()), None);
+    }
+
+    #[test]
+    fn there_must_be_a_database_and_a_source() {
         assert!(!unready(&Freshness { database_up: true, ..Freshness::default() }, 60).is_empty(), "no sources");
         assert!(!unready(&Freshness::default(), 60).is_empty(), "no database");
     }

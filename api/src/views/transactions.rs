@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::page::Rows;
-use crate::view::{At, Keep, Query, Stamped, stamped};
+use crate::view::{At, Query, Stamped, stamped};
 use crate::views::checks::{CheckResult, CheckResults, results, verdict_name};
 use crate::views::provenance::{self, Provenance};
 
@@ -132,7 +132,10 @@ macro_rules! transactions_from {
 /// which a position may be null when there is nothing but a count. Gives the stamp, the count (none when there was no row
 /// of keys at all), and the transactions.
 macro_rules! transactions_of {
-    ($db:expr, $at:expr, $keys:literal, $order:literal $(, $argument:expr)* $(,)?) => {{
+    ($db:expr, $at:expr, $keys:literal, $order:literal $(, $argument:expr)* $(,)?) => {
+        transactions_of!($db, $at, ($keys), $order $(, $argument)*)
+    };
+    ($db:expr, $at:expr, ($($keys:tt)+), $order:literal $(, $argument:expr)* $(,)?) => {{
         let (at, rows) = stamped!(
             $db,
             $at,
@@ -149,7 +152,12 @@ macro_rules! transactions_of {
                 k.counted, k.stands, k.body, k.end_position, src.name as chain, t.position, t.tx_id, t.block_height,
                 t.block_hash, t.block_time, t.tx_index, t.sender, t.recipient, t.amount::text as amount, t.fee::text as fee,
                 t.nonce::text as nonce, t.tx_type, t.status, t.verdict, t.block_height <= f.finalized_height as finalized
-            from ("# + $keys + r#") k
+            from (
+                -- Tells the planner how few rows there are when it does not know the limit inside.
+                select *
+                from ("# + $($keys)+ + r#") few
+                limit 101
+            ) k
             join log.sources src on src.source_id = k.source_id
             left join transactions t on t.source_id = k.source_id and t.position = k.position
             left join lateral (
@@ -171,8 +179,10 @@ macro_rules! transactions_of {
 
 // Behind the macros, so that it can use them.
 mod in_block;
+mod list;
 
 pub use in_block::BlockTransactions;
+pub use list::TransactionList;
 
 const VIEWS: &[&str] = &["transactions", "blocks", "heads"];
 
@@ -231,81 +241,6 @@ impl Query for OneTransaction {
             found.provenance = Some(events);
         }
         Ok(Stamped { at, value: Some(found) })
-    }
-}
-
-/// The standing transactions of a chain, newest first; sort key is the position.
-#[derive(Debug, Clone)]
-pub struct TransactionList {
-    /// The chain.
-    pub source_id: i32,
-    /// Only this type.
-    pub tx_type: Option<String>,
-    /// Only transactions before this position.
-    pub before: Option<i64>,
-    /// Items on a page.
-    pub limit: i64,
-    /// Whether to say how many there are; only without a type.
-    pub count: bool,
-}
-
-impl Query for TransactionList {
-    const VIEWS: &'static [&'static str] = VIEWS;
-    const KEEP: Keep = Keep::HotList;
-    type Answer = Rows<Transaction>;
-
-    fn key(&self) -> String {
-        format!("txs:{}:{:?}:{}:{}:{:?}", self.source_id, self.before, self.limit, self.count, self.tx_type)
-    }
-
-    async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, counted, found) = transactions_of!(
-            db,
-            at,
-            r#"
-                select
-                    src.source_id, t.position, true as stands, h.counted, null::bytea as body,
-                    null::bigint as end_position
-                from log.sources src
-                left join lateral (
-                    select case when v.present then v.tx_total else 0 end as counted
-                    from heads_versions v
-                    where $7
-                        and v.source_id = $3
-                        and v.from_position <= s.position
-                    order by v.from_position desc
-                    limit 1
-                ) h on true
-                left join lateral (
-                    select o.position
-                    from transactions o
-                    where o.source_id = $3
-                        and o.position <= s.position
-                        and o.position < coalesce($4, 9223372036854775807)
-                        and ($6::text is null or o.tx_type = $6)
-                        and not exists (
-                            select 1
-                            from log.retractions x
-                            where x.source_id = $3
-                                and x.first_position <= o.position
-                                and x.at_position > o.position
-                                and x.at_position <= s.position
-                        )
-                    order by o.position desc
-                    limit $5::bigint + 1
-                ) t on true
-                where src.source_id = $3
-            "#,
-            "order by r.position desc",
-            self.source_id,
-            self.before,
-            self.limit,
-            self.tx_type.as_deref(),
-            self.count,
-        );
-        let mut page = page_of(found, self.limit);
-        page.count = counted.filter(|_| self.count);
-        Ok(Stamped { at, value: page })
     }
 }
 

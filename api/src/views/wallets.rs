@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::page::Rows;
-use crate::view::{At, Query, Stamped, stamped};
+use crate::view::{At, Keep, LOG, Query, Stamped, stamped};
 use crate::views::addresses::stamped_by_address;
 use crate::views::checks::verdict_name;
 use crate::views::identities::{self, Identity};
@@ -247,7 +247,9 @@ impl ByWallet {
 }
 
 impl Query for ByWallet {
-    const VIEWS: &'static [&'static str] = &["identities", "wallets"];
+    /// The log too: it says under which spellings an address is known.
+    const VIEWS: &'static [&'static str] = &["identities", "wallets", LOG];
+    const KEEP: Keep = Keep::Visible;
     type Answer = Option<WalletOwner>;
 
     fn key(&self) -> String {

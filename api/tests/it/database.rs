@@ -13,8 +13,9 @@ static IN_USE: Mutex<Vec<TestDatabase>> = Mutex::new(Vec::new());
 pub async fn fresh_database() -> String {
     let checksums = schema::db::MIGRATOR.iter().flat_map(|migration| migration.checksum.iter().take(2));
     let key: String = checksums.map(|byte| format!("{byte:02x}")).collect();
-    let migrate =
-        async |urls: config::postgres::testing::DatabaseUrls| schema::db::migrate(&urls.owner, Role::Indexer.name(), Role::Reader.name()).await;
+    let migrate = async |urls: config::postgres::testing::DatabaseUrls| {
+        schema::db::migrate(&urls.owner, Role::Indexer.name(), Role::Reader.name()).await
+    };
     let database = test_database(&format!("chert{key}"), migrate).await;
     let url = database.urls().superuser.clone();
     IN_USE.lock().unwrap_or_else(PoisonError::into_inner).push(database);

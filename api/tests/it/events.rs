@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use crate::fixture::{Server, block_hash};
+use crate::network::{Network, ZOE};
 
 fn positions(list: &Value) -> Vec<i64> {
     let items = list["items"].as_array().expect("items");
@@ -78,6 +79,45 @@ async fn events_are_filtered_by_kind_subject_and_source() {
     let list = server.expect("/v1/events?subject=address:nobody", 200).await.json();
     assert_eq!(positions(&list), Vec::<i64>::new());
     assert_eq!(list["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
+async fn subjects_are_found_in_any_case_that_leaves_no_doubt() {
+    let network = Network::start().await;
+    let about = async |address: &str| {
+        let list = network.get(&format!("/v1/events?subject=address:{address}&limit=2")).await;
+        positions(&list)
+    };
+    assert_eq!(about("0xfeed000000000000000000000000000000000002").await, [31], "only one such is known");
+    assert_eq!(about("0xABCDEF0000000000000000000000000000000001").await, [30]);
+    assert_eq!(about("0xAbCdEf0000000000000000000000000000000001").await, Vec::<i64>::new(), "two such are known");
+    assert_eq!(about("ait1ea0a973af4ebee8528af4792590752bca91d9d81").await, [16, 17]);
+    assert_eq!(about("alice&source=hub").await, Vec::<i64>::new());
+    assert_eq!(about("bob&source=chert&kind=chain.transaction_applied").await, [4, 11]);
+    let linked = network.get(&format!("/v1/events?subject=identity:{ZOE}&kind=identity.updated&source=chert")).await;
+    assert_eq!(positions(&linked), [20]);
+    network.refused("/v1/events?subject=address:0x12", "subject").await;
+}
+
+#[tokio::test]
+async fn a_page_ends_when_its_bodies_are_large() {
+    let network = Network::start().await;
+    network
+        .run(
+            "insert into log.events (position, source_id, height, block_hash, tx_id, event_index, kind, body, occurred_at, recorded_at, digest)
+            select n, 1, 6, e.block_hash, 'large', 0, 2, convert_to('{\"data\":\"' || repeat('x', 1500000) || '\"}', 'UTF8'),
+                e.occurred_at, e.recorded_at, e.digest
+            from generate_series(32, 37) n cross join log.events e where e.position = 31;
+            insert into log.log_units (end_position, first_position, source_id, occurred_at, chain_hash)
+            values (37, 32, 1, '2026-01-18T21:30:00Z', sha256('37'::bytea))",
+        )
+        .await;
+    network.advance(37).await;
+    let page = network.get("/v1/events?after=31").await;
+    assert_eq!(positions(&page), [32, 33, 34]);
+    let cursor = page["next_cursor"].as_str().expect("there are more");
+    let rest = network.get(&format!("/v1/events?after=31&cursor={cursor}")).await;
+    assert_eq!((positions(&rest), &rest["next_cursor"]), (vec![35, 36, 37], &Value::Null));
 }
 
 #[tokio::test]

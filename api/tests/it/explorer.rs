@@ -299,3 +299,17 @@ async fn search_finds_everything_by_its_name() {
     network.refused("/v1/explorer/search?q=a%00", "q").await;
     network.refused(&format!("/v1/explorer/search?q={}", "x".repeat(257)), "q").await;
 }
+
+#[tokio::test]
+async fn an_address_is_seen_while_an_event_that_names_it_stands() {
+    let network = Network::start().await;
+    let seen =
+        async |at: i64| network.get(&format!("/v1/explorer/address/carol?at_position={at}")).await["seen"].clone();
+    assert_eq!(
+        (seen(4).await, seen(6).await, seen(7).await, seen(28).await),
+        (json!(false), json!(true), json!(false), json!(true))
+    );
+    let named = network.get("/v1/explorer/address/0xfeed000000000000000000000000000000000002?explain=true").await;
+    assert_eq!(named["seen"], true);
+    assert_eq!(named["provenance"]["events"][0]["position"], 31);
+}

@@ -237,8 +237,9 @@ async fn write_history(db: &mut PgConnection) {
          insert into views.view_state (view, version, position, changed_position, changed_hash, state) \
          select v, 1, {position}, {position}, '\\x{chain_hash}', 'live' from unnest(array['blocks', 'transactions', \
          'heads', 'balances', 'reports', 'identities', 'wallets', 'findings']) v;\n\
-         insert into log.source_state (source_id, cursor_height, finalized_height, tip_height, tip_seen_at, state, progress_at) \
-         values (1, 7, 2, 8, clock_timestamp(), 'following', clock_timestamp());\n\
+         insert into log.source_state (source_id, cursor_height, finalized_height, tip_height, tip_seen_at, state, progress_at, \
+         ahead_since, configured_order) values (1, 7, 2, 8, clock_timestamp(), 'following', clock_timestamp(), \
+         clock_timestamp() - interval '30 seconds', 0);\n\
          insert into log.subjects (subject_id, source_id, namespace, subject) values (1, 1, 1, 'alice');\n\
          insert into log.event_subjects (subject_id, position, role) values (1, 2, 1), (1, 4, 1), (1, 4, 2), (1, 14, 1);\n",
         log.position,

@@ -101,6 +101,9 @@ async fn unchanged_answers_are_not_sent_again() {
     let other = server.get_with("/v1/chains", &[("if-match", &rewritten)]).await;
     assert_eq!(other.json()["type"], "/problems/log-rewritten");
     assert_eq!(other.json()["last_common_position"], 17);
+    let many: Vec<_> = (0..40).map(|n| format!("\"19-000000000000000{:x}-{n:016x}\"", n % 16)).collect();
+    let one_fits = format!("{}, {tag}", many.join(", "));
+    assert_eq!(server.get_with("/v1/chains", &[("if-match", &one_fits)]).await.status, 200, "any of them will do");
     let old = server.expect("/v1/chains?at_height=1", 200).await;
     assert_eq!(old.header("cache-control"), "public, max-age=31536000, immutable");
     let unfinal = server.expect("/v1/chains?at_height=5", 200).await;
@@ -131,6 +134,29 @@ async fn a_view_that_was_set_aside_answers_at_its_last_good_position() {
     let status = server.expect("/v1/status", 200).await.json();
     let balances = status["views"].as_array().expect("views").iter().find(|view| view["name"] == "balances");
     assert_eq!(balances.expect("it is there")["state"], "set_aside");
+    let ready = server.expect("/health/ready", 200).await.json();
+    assert_eq!(ready["set_aside"], serde_json::json!(["balances"]));
+    let metrics = server.expect("/metrics", 200).await.text;
+    assert!(metrics.contains("chert_api_view_set_aside{view=\"balances\"} 1"), "{metrics}");
+    // The refusal was of that moment: nobody remembers what it was made of.
+    run(&mut db, "update views.view_state set state = 'live', position = 19 where view = 'balances'".to_owned()).await;
+    server.until("/v1/chains?at_height=6", |reply| reply.status == 200).await;
+}
+
+#[tokio::test]
+async fn rebuilt_views_void_what_was_remembered_of_the_former() {
+    let server = Server::with_history().await;
+    let mut db = PgConnection::connect(&server.url).await.expect("the database answers");
+    let burned = async |uri: &str| server.expect(uri, 200).await.json()["items"][0]["supply"]["burned"].clone();
+    for uri in ["/v1/chains", "/v1/chains?at_height=1"] {
+        assert_eq!(burned(uri).await, "1", "{uri}");
+    }
+    run(&mut db, "update views.supply_versions set burned = 7".to_owned()).await;
+    assert_eq!(burned("/v1/chains?at_height=1").await, "1", "remembered");
+    run(&mut db, "update views.watermark set generation = generation + 1".to_owned()).await;
+    for uri in ["/v1/chains", "/v1/chains?at_height=1"] {
+        server.until(uri, |reply| reply.json()["items"][0]["supply"]["burned"] == "7").await;
+    }
 }
 
 #[tokio::test]

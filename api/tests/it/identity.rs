@@ -203,3 +203,22 @@ async fn pages_of_names_are_pinned_while_names_change() {
     assert_eq!(both, live);
     assert_eq!(network.items("/v1/identity/search?name=walter").await.len(), 0);
 }
+
+#[tokio::test]
+async fn who_hides_now_has_hidden_in_the_past() {
+    let network = Network::start().await;
+    let uri = format!("/v1/identity/{ZOE}?at_position=14");
+    let before = network.ask(&uri).await;
+    assert_eq!(
+        (&before.body["stats_visibility"], &before.headers["cache-control"]),
+        (&"public".into(), &"no-cache".parse().expect("text"))
+    );
+    network.run("update views.identities set stats_visibility = 'private'").await;
+    network.advance(32).await;
+    let after = network.get(&uri).await;
+    assert_eq!((&after["stats_visibility"], &after["display_name"]), (&"private".into(), &"Zoë".into()));
+    assert_eq!(
+        network.get("/v1/identity/by-wallet/bob?at_position=14").await["identity"]["stats_visibility"],
+        "private"
+    );
+}

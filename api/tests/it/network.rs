@@ -94,6 +94,21 @@ impl Network {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// Asks again after every look of the poller until the answer is as wanted.
+    pub async fn until(&self, path: &str, wanted: impl Fn(&Answer) -> bool) -> Answer {
+        let mut snapshots = self.state.watch();
+        let asking = async {
+            loop {
+                let answer = self.ask(path).await;
+                if wanted(&answer) {
+                    return answer;
+                }
+                snapshots.changed().await.expect("the poller runs");
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), asking).await.unwrap_or_else(|_| panic!("{path} did not change"))
+    }
+
     /// The body of an answer that must be 200.
     pub async fn get(&self, path: &str) -> Value {
         let answer = self.ask(path).await;

@@ -20,10 +20,11 @@ values
     (1, 'chert', 'chert', 'chert-test', false, false, 0, 'CHERT', 9),
     (2, 'hub', 'aitbc', 'ait-hub', false, true, 0, 'AIT', 8);
 
-insert into log.source_state (source_id, cursor_height, finalized_height, tip_height, tip_seen_at, state, progress_at)
+insert into log.source_state (source_id, cursor_height, finalized_height, tip_height, tip_seen_at, state, progress_at, ahead_since,
+    configured_order)
 values
-    (1, 6, 2, 9, clock_timestamp(), 'following', clock_timestamp()),
-    (2, 0, null, 0, clock_timestamp(), 'following', clock_timestamp());
+    (1, 6, 2, 9, clock_timestamp(), 'following', clock_timestamp(), clock_timestamp(), 0),
+    (2, 0, null, 0, clock_timestamp(), 'following', clock_timestamp(), null, 1);
 
 insert into log.subjects (subject_id, source_id, namespace, subject)
 values

@@ -5,6 +5,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::database::{fresh_database, run};
 use crate::fixture::Server;
+use crate::network::Network;
 
 #[tokio::test]
 async fn status_says_where_everything_stands() {
@@ -52,7 +53,13 @@ async fn readiness_turns_red_when_a_node_is_ahead_and_we_stand_still() {
     let server = Server::with_history().await;
     assert_eq!(server.expect("/health/ready", 200).await.json()["ready"], true);
     let mut db = PgConnection::connect(&server.url).await.expect("the database answers");
-    run(&mut db, "update log.source_state set progress_at = clock_timestamp() - interval '2 minutes'".to_owned()).await;
+    run(
+        &mut db,
+        "update log.source_state set progress_at = clock_timestamp() - interval '2 minutes', \
+                    ahead_since = clock_timestamp() - interval '2 minutes'"
+            .to_owned(),
+    )
+    .await;
     let red = server.until("/health/ready", |reply| reply.status == 503).await.json();
     assert_eq!(red["reasons"][0]["source"], "main");
     let (empty, state) = Server::over(&fresh_database().await).await;
@@ -62,6 +69,33 @@ async fn readiness_turns_red_when_a_node_is_ahead_and_we_stand_still() {
     for uri in ["/v1/events", "/v1/chains", "/v1/coverage", "/v1/status"] {
         assert_eq!(empty.expect(uri, 200).await.header("x-position"), "0", "{uri}");
     }
+}
+
+#[tokio::test]
+async fn a_source_that_nobody_follows_is_neither_the_default_nor_waited_for() {
+    let network = Network::start().await;
+    assert_eq!(network.items("/v1/explorer/blocks?limit=1").await[0]["chain"], "chert");
+    assert_eq!(network.ask("/v1/chains?at_position=20").await.headers["cache-control"], "no-cache", "hub is not final");
+    network.run("update log.source_state set configured_order = null where source_id = 2").await;
+    network.until("/v1/chains?at_position=4", |answer| answer.headers["cache-control"] != "no-cache").await;
+    network.run("update log.source_state set configured_order = 3 - source_id, tip_seen_at = clock_timestamp() - interval '1 day'").await;
+    network.until("/v1/explorer/blocks?limit=1", |answer| answer.body["items"][0]["chain"] == "hub").await;
+    network.until("/health/ready", |answer| answer.body["reasons"].as_array().is_some_and(|all| all.len() == 2)).await;
+    network.run("update log.source_state set configured_order = null, last_error = 'no' where source_id = 1").await;
+    let red =
+        network.until("/health/ready", |answer| answer.body["reasons"].as_array().is_some_and(|all| all.len() == 1));
+    let red = red.await.body;
+    assert_eq!(
+        (&red["reasons"][0]["source"], &red["status"]["sources"][0]["configured"]),
+        (&"hub".into(), &false.into())
+    );
+    network.run("insert into log.sources values (3, 'far', 'martian', null, false, false, 0, '', 0)").await;
+    network.run("update log.source_state set tip_seen_at = clock_timestamp()").await;
+    network.until("/health/ready", |answer| answer.status == 200).await;
+    assert_eq!(network.get("/v1/status").await["sources"].as_array().expect("sources").len(), 2);
+    assert_eq!(network.items("/v1/chains").await.len(), 2, "nothing of the third is in the log");
+    assert_eq!(network.items("/v1/chains?at_position=14").await.len(), 1, "the second came later");
+    assert_eq!(network.items("/v1/coverage?at_position=14").await.len(), 1, "the second came later");
 }
 
 #[tokio::test]
@@ -101,7 +135,9 @@ async fn other_origins_may_read_everything() {
         assert!(reply.header("access-control-expose-headers").contains("x-position"), "{uri}");
         assert_eq!(reply.header("x-request-id"), "abc-1");
     }
-    assert_eq!(server.get("/health").await.header("x-request-id").len(), 36);
+    let made = [server.get("/health").await, server.get("/health").await];
+    let [first, second] = made.each_ref().map(|reply| reply.header("x-request-id"));
+    assert!(first.len() == 32 && second.len() == 32 && first != second, "{first} {second}");
 }
 
 #[tokio::test]

@@ -20,8 +20,9 @@ async fn report_database() {
 }
 
 fn refusal(name: &str, value: &str) -> String {
-    let mut child = rerun("environment::report_database", &[("CONFIG_TEST_CHILD", "1"), (name, value)]);
-    let output = child.env_remove("DATABASE_URL").output().expect("runs");
+    let mut child = rerun("environment::report_database", &[("CONFIG_TEST_CHILD", "1")]);
+    child.env_remove("DATABASE_URL").env_remove("TEST_PG").env(name, value);
+    let output = child.output().expect("runs");
     assert!(!output.status.success());
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }

@@ -2,7 +2,7 @@
 
 use std::{io::BufRead, io::BufReader, path::Path, path::PathBuf, process::Stdio, time::Duration};
 
-use config::{Binaries, Options, PrivateServer, Role, Storage};
+use config::{Binaries, Options, PrivateServer, Role, Storage, postgres::testing::test_database};
 
 use crate::{environment::rerun, server::ask, server::tell};
 
@@ -80,6 +80,36 @@ async fn an_orphaned_server_is_stopped_and_its_data_kept() {
     drop(server);
     until_gone(&home.join("supervisor.pid")).await;
     clear(&home, folder.path());
+}
+
+/// Not a test of its own: a user of a test database, to be killed from outside.
+#[tokio::test]
+async fn user_of_a_test_database() {
+    if std::env::var_os(HOME).is_none() {
+        return;
+    }
+    let database = test_database("empty", async |_| Ok::<(), String>(())).await;
+    let told = format!("url={}\n", database.url(Role::Reader));
+    std::io::Write::write_all(&mut std::io::stdout(), told.as_bytes()).expect("told");
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test]
+async fn a_container_ends_with_its_killed_user() {
+    if std::env::var("TEST_PG").as_deref() != Ok("container") {
+        return;
+    }
+    let mut command = rerun("lifetime::user_of_a_test_database", &[(HOME, "/nonexistent")]);
+    let mut child = command.stdout(Stdio::piped()).spawn().expect("runs");
+    let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let url = lines.find_map(|line| line.expect("text").split_once("url=").map(|(_, url)| url.to_owned()));
+    let url = url.expect("a database");
+    assert_eq!(ask(&url, "select current_user::text").await.expect("answers"), Role::Reader.name());
+    child.kill().expect("killed");
+    child.wait().expect("gone");
+    while ask(&url, "select ''").await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 /// As root the home may be elsewhere, where no temporary folder removes it.

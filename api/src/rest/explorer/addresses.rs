@@ -24,13 +24,13 @@ const MAX_ADDRESSES: usize = 100;
     get,
     path = "/v1/explorer/address/{address}",
     tag = "explorer",
-    params(("address" = String, Path, description = "Address in any spelling of its chain.")),
+    params(("address" = String, Path, description = "Address in any spelling of its chain."), Explained),
     responses((status = 200, description = "The address.", body = AddressSummary))
 )]
 pub async fn one(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): InPath) -> Result<Response, Problem> {
     let chain = ask.chain(&state)?;
     let address = super::address("address", &text, chain.kind.address_rule())?;
-    let query = OneAddress { source_id: chain.source_id, address };
+    let query = OneAddress { source_id: chain.source_id, address, explain: ask.explain };
     reply_found(&state, query, &ask, Missing::Noun("chain")).await
 }
 

@@ -19,7 +19,7 @@ const URL_VARIABLE: &str = "DATABASE_URL";
 pub(super) enum Backend {
     /// Our own.
     Private(PrivateServer),
-    /// Somebody else's, which goes on without us, or in a container, which does not.
+    /// Somebody else's, or in a container; neither ends with this value.
     Other {
         /// Where it is.
         address: Address,
@@ -29,8 +29,6 @@ pub(super) enum Backend {
         credentials: Credentials,
         /// The database to connect to first.
         maintenance: String,
-        /// Keeps the container.
-        _container: Option<Container>,
     },
 }
 
@@ -56,14 +54,13 @@ impl Backend {
     }
 
     async fn container() -> Result<Self, PostgresError> {
-        let container = Container::start().await?;
+        let container = Container::shared().await?;
         let credentials = Credentials::derived(container.password());
         let backend = Self::Other {
             address: Address::private(container.port()),
             superuser: SUPERUSER.to_owned(),
             credentials: credentials.clone(),
             maintenance: MAINTENANCE_DATABASE.to_owned(),
-            _container: Some(container),
         };
         roles::create(&backend.maintenance_url(), &credentials).await?;
         Ok(backend)
@@ -73,8 +70,7 @@ impl Backend {
         let (superuser, credentials, address, maintenance) = parts(url).ok_or_else(|| PostgresError::Unexpected {
             what: format!("{URL_VARIABLE} is not of the form postgres://user:password@host:port/database"),
         })?;
-        let backend =
-            Self::Other { address, superuser, credentials: credentials.clone(), maintenance, _container: None };
+        let backend = Self::Other { address, superuser, credentials: credentials.clone(), maintenance };
         roles::create(&backend.maintenance_url(), &credentials).await?;
         for role in Role::ALL {
             let name = role.name();
