@@ -189,10 +189,8 @@ const KEY_ALGORITHMS: [&str; 4] = ["ed25519", "ml-dsa-44", "ml-dsa-65", "ml-dsa-
 
 /// Characters of words that say what sort something is.
 const WORD_MAX: usize = 64;
-/// Characters of a name that is only shown, and of an id that another service gave.
-const LABEL_MAX: usize = 256;
-/// Characters of a reason.
-const REASON_MAX: usize = 1_024;
+/// Characters of a text for which the protocol states no limit: names, projects, reasons.
+const TEXT_MAX: usize = 65_536;
 
 fn hex_text(name: &str, text: String) -> Result<String, Misfit> {
     match hex::decode(strip_0x(&text)) {

@@ -6,11 +6,13 @@ use schema::event::{
     Subject, Undelegated, VoteChoice, Voted,
 };
 
-use super::{Fields, REASON_MAX, Said, WORD_MAX, hex_text, identity_subject, named};
+use super::{Fields, Said, WORD_MAX, hex_text, identity_subject, named};
 use crate::decode::{Misfit, json, limits};
 
 /// Characters of a title.
 const TITLE_MAX: usize = 256;
+/// Characters of a vote's reason.
+const VOTE_REASON_MAX: usize = 1_024;
 /// Characters of a description.
 const DESCRIPTION_MAX: usize = 10_000;
 /// Calls that a proposal makes.
@@ -68,7 +70,7 @@ pub(super) fn vote(fields: &Fields<'_>) -> Result<Said, Misfit> {
         },
         power: fields.amount("power")?,
         proposal_id: fields.payload.number("proposal_id")?,
-        reason: fields.optional_text("reason", REASON_MAX)?,
+        reason: fields.optional_text("reason", VOTE_REASON_MAX)?,
         sender: fields.sender(),
         voter: fields.identity("voter")?,
     };

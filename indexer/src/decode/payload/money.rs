@@ -3,7 +3,7 @@
 use schema::chain::Height;
 use schema::event::{Allocated, Event, Minted, Role, Staked, Unstaked};
 
-use super::{Fields, REASON_MAX, Said};
+use super::{Fields, Said, TEXT_MAX};
 use crate::decode::Misfit;
 
 pub(super) fn allocate(fields: &Fields<'_>) -> Result<Said, Misfit> {
@@ -21,7 +21,7 @@ pub(super) fn mint(fields: &Fields<'_>) -> Result<Said, Misfit> {
     let body = Minted {
         address: fields.address("address")?,
         amount: fields.amount("amount")?,
-        reason: fields.optional_text("reason", REASON_MAX)?,
+        reason: fields.optional_text("reason", TEXT_MAX)?,
         sender: fields.sender(),
     };
     let subjects = vec![fields.subject(Role::Owner, &body.address)?];

@@ -76,7 +76,7 @@ fn kinds_of_money_and_people() -> Vec<Case> {
             "reward.mint",
             Kind::Minted,
             money,
-            vec![json!({"amount": null}), json!({"reason": 5}), json!({"reason": long(1_025)}), too_much()],
+            vec![json!({"amount": null}), json!({"reason": 5}), json!({"reason": long(65_537)}), too_much()],
         ),
         (
             "identity.register",
@@ -186,7 +186,7 @@ fn kinds_of_work() -> Vec<Case> {
                 json!({"oracle_id": long(65)}),
                 json!({"oracle_id": "a\u{0}b"}),
                 json!({"oracle_id": ""}),
-                json!({"name": long(257)}),
+                json!({"name": long(65_537)}),
             ],
         ),
         (
@@ -203,21 +203,21 @@ fn kinds_of_work() -> Vec<Case> {
                 json!({"validated_at": "yesterday"}),
                 json!({"oracle_signature": "zz"}),
                 json!({"oracle_signature": "00".repeat(9_000)}),
-                json!({"project": long(257)}),
-                json!({"task_id": long(257)}),
+                json!({"project": long(65_537)}),
+                json!({"task_id": long(65_537)}),
             ],
         ),
         (
             "pouw.reject",
             Kind::WorkRejected,
             json!({"submission_id": "s", "miner_address": ALICE, "oracle_id": "o", "work_type": "nuw_dag", "reason": "r", "validated_at": 5}),
-            vec![json!({"reason": null}), json!({"reason": long(1_025)})],
+            vec![json!({"reason": null}), json!({"reason": long(65_537)})],
         ),
         (
             "oracle.slash",
             Kind::OracleSlashed,
             json!({"oracle_id": "o", "amount": 1, "reason": "r"}),
-            vec![json!({"amount": []}), json!({"reason": long(1_025)})],
+            vec![json!({"amount": []}), json!({"reason": long(65_537)})],
         ),
     ]
 }

@@ -4,7 +4,7 @@ use schema::event::{
     Checks, Event, Namespace, OracleRegistered, OracleSlashed, RewardUnit, Role, WorkRejected, WorkSubmitted,
 };
 
-use super::{Fields, LABEL_MAX, REASON_MAX, Said, key_text, named};
+use super::{Fields, Said, TEXT_MAX, key_text, named};
 use crate::decode::Misfit;
 use crate::verify;
 
@@ -24,7 +24,7 @@ pub(super) fn submit(fields: &Fields<'_>) -> Result<Said, Misfit> {
         miner_address: fields.address("miner_address")?,
         oracle_id: Some(oracle_id.clone()),
         oracle_signature: signature.map(|text| key_text("oracle_signature", text)).transpose()?,
-        project: fields.optional_text("project", LABEL_MAX)?,
+        project: fields.optional_text("project", TEXT_MAX)?,
         reward: Some(fields.amount("reward")?),
         reward_unit: match fields.payload.optional_text("reward_unit")?.as_deref() {
             None | Some("points") => RewardUnit::Points,
@@ -34,7 +34,7 @@ pub(super) fn submit(fields: &Fields<'_>) -> Result<Said, Misfit> {
         sender: fields.sender(),
         submission_id: fields.name("submission_id", SUBMISSION_ID_MAX)?,
         submitted_at: fields.payload.optional_number("submitted_at")?,
-        task_id: fields.optional_text("task_id", LABEL_MAX)?,
+        task_id: fields.optional_text("task_id", TEXT_MAX)?,
         validated_at: Some(fields.payload.number("validated_at")?),
         work_type: work_type(fields)?,
     };
@@ -54,7 +54,7 @@ pub(super) fn reject(fields: &Fields<'_>) -> Result<Said, Misfit> {
     let body = WorkRejected {
         miner_address: fields.address("miner_address")?,
         oracle_id: fields.name("oracle_id", ORACLE_ID_MAX)?,
-        reason: fields.text("reason", REASON_MAX)?,
+        reason: fields.text("reason", TEXT_MAX)?,
         sender: fields.sender(),
         submission_id: fields.name("submission_id", SUBMISSION_ID_MAX)?,
         validated_at: fields.payload.number("validated_at")?,
@@ -84,7 +84,7 @@ pub(super) fn register(fields: &Fields<'_>) -> Result<Said, Misfit> {
     let body = OracleRegistered {
         address: fields.address("address")?,
         key: fields.key()?,
-        name: fields.text("name", LABEL_MAX)?,
+        name: fields.text("name", TEXT_MAX)?,
         oracle_id: fields.name("oracle_id", ORACLE_ID_MAX)?,
         sender: fields.sender(),
     };
@@ -97,7 +97,7 @@ pub(super) fn slash(fields: &Fields<'_>) -> Result<Said, Misfit> {
     let body = OracleSlashed {
         amount: fields.amount("amount")?,
         oracle_id: fields.name("oracle_id", ORACLE_ID_MAX)?,
-        reason: fields.text("reason", REASON_MAX)?,
+        reason: fields.text("reason", TEXT_MAX)?,
         sender: fields.sender(),
     };
     let subjects = vec![named(Role::Oracle, Namespace::Oracle, &body.oracle_id)];
