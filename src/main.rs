@@ -6,6 +6,9 @@ mod commands;
 
 use commands::Command;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// An event-sourced indexer with a read-only query API for the Chert network.
 #[derive(Debug, Parser)]
 #[command(name = "chert", version, about)]
