@@ -1,5 +1,6 @@
 //! Everything on one machine, with one command.
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,6 +23,10 @@ use super::{SettingsFile, listen, progress, say, start_telemetry, stop_on_signal
 
 /// How often the synthetic network is asked for news.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// The log filter when nobody has chosen one.
+const DEFAULT_FILTER: &str = "info";
+/// The same without a line per request.
+const TERMINAL_FILTER: &str = "info,api::server::around=warn";
 /// Digits behind the point of the synthetic network's money.
 const DECIMALS: i32 = 9;
 
@@ -49,7 +54,11 @@ pub struct Dev {
 impl Dev {
     /// Runs everything until told to stop.
     pub async fn run(self) -> anyhow::Result<()> {
-        let settings = self.settings.load()?;
+        let mut settings = self.settings.load()?;
+        if std::io::stderr().is_terminal() && settings.telemetry.log_filter == DEFAULT_FILTER {
+            // The progress line asks the API twice a second, and its place is the last line of the terminal.
+            settings.telemetry.log_filter = TERMINAL_FILTER.to_owned();
+        }
         let _telemetry = start_telemetry(&settings, "chert")?;
         let stop = stop_on_signal()?;
         let address = self.http.unwrap_or_else(|| settings.server.http_address());
