@@ -130,6 +130,7 @@ impl SourceOptions {
 }
 
 /// A name for this process that no other has, wherever it runs.
+#[expect(clippy::disallowed_methods, reason = "a name must be unlike any other, and nothing is folded from it")]
 pub fn unique_holder(program: &str) -> String {
     format!("{program}, process {}, {}", std::process::id(), uuid::Uuid::new_v4())
 }

@@ -6,6 +6,7 @@
 pub mod bulk;
 pub mod canonical;
 pub mod chain;
+pub mod clock;
 pub mod db;
 pub mod event;
 pub mod fold_text;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ::loadtest::network::{self, NetworkConfig, RunArgs, ServeOptions};
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use clap::Args;
 
 use super::{SettingsFile, start_telemetry, stop_on_signal};
@@ -40,7 +40,7 @@ impl Shape {
         let span = i64::try_from(span).ok().and_then(TimeDelta::try_milliseconds).unwrap_or_default();
         NetworkConfig {
             seed: self.seed,
-            genesis_time: Utc::now() - span,
+            genesis_time: ::schema::clock::now() - span,
             block_time_ms: self.block_time_ms,
             txs_per_block: self.txs_per_block,
             history_blocks: self.history,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use futures::StreamExt;
 use schema::chain::{BlockHash, Height};
+use schema::clock;
 use schema::event::{Entry, Event, Finalized, SourceStarted, Unit};
 use schema::source::SourceFacts;
 use schema::store::{Batch, Cursor, CursorMove, Look, SourceProgress};
@@ -174,7 +174,7 @@ impl<S: Source> Follower<S> {
                 verdict: None,
                 subjects: reserved(&self.facts),
             };
-            let unit = Unit { block: None, occurred_at: Utc::now(), entries: vec![entry] };
+            let unit = Unit { block: None, occurred_at: clock::now(), entries: vec![entry] };
             let batch = Batch { units: vec![unit], expected: progress.cursor.clone(), ..Batch::default() };
             self.log.append(self.facts.source_id, &batch).await?;
         } else if let Some(genesis) = &met.genesis_hash {

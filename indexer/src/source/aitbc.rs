@@ -7,9 +7,9 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::Utc;
 use reqwest::{StatusCode, Url};
 use schema::chain::{Address, BlockHash, Height, Spelled, Time};
+use schema::clock;
 use schema::event::Unit;
 
 use crate::decode::aitbc::{Rules, blocks, hashes};
@@ -256,7 +256,7 @@ impl Source for AitbcSource {
         if before != after {
             return Ok(None);
         }
-        Ok(report::read(&body, address, (before.height, after.height), Utc::now()))
+        Ok(report::read(&body, address, (before.height, after.height), clock::now()))
     }
 
     fn page(&self) -> u32 {

@@ -8,9 +8,9 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use chrono::Utc;
 use reqwest::Url;
 use schema::chain::{Address, BlockHash, Height};
+use schema::clock;
 use schema::event::Unit;
 
 use crate::decode::chert::{block, contiguous, header};
@@ -148,7 +148,7 @@ impl ChertSource {
         if before != after {
             return Ok(None);
         }
-        Ok(report::read(answer.get(), address, (before, after), Utc::now()))
+        Ok(report::read(answer.get(), address, (before, after), clock::now()))
     }
 }
 

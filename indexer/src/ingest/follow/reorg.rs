@@ -1,7 +1,7 @@
 //! When the node is on another branch: a second look, and a retraction when it confirms the first.
 
-use chrono::Utc;
 use schema::chain::Height;
+use schema::clock;
 use schema::event::{Entry, Event, Retracted, Unit};
 use schema::store::{Batch, Cursor, CursorMove, SourceProgress};
 
@@ -87,7 +87,7 @@ impl<S: Source> Follower<S> {
         metrics::counter!("chert_source_reorganisations_total", "source" => self.facts.name.clone()).increment(1);
         let entry = Entry { event: Event::Retracted(retracted), tx: None, verdict: None, subjects: Vec::new() };
         let batch = Batch {
-            units: vec![Unit { block: None, occurred_at: Utc::now(), entries: vec![entry] }],
+            units: vec![Unit { block: None, occurred_at: clock::now(), entries: vec![entry] }],
             expected: Some(cursor.clone()),
             cursor: shared.clone().map_or(CursorMove::Clear, CursorMove::To),
             finalized: None,

@@ -10,6 +10,7 @@ use crate::bulk::ColumnType::{Bytes, Int2, Int4, Int8, Text, Time};
 use crate::bulk::{RowBatch, Target};
 use crate::canonical::{self, Hash};
 use crate::chain::{BlockHash, Height};
+use crate::clock;
 use crate::event::{Covered, Entry, Event, Position, SourceId, Unit};
 use crate::store::{StoreHead, SubjectKey, SubjectNumbers};
 
@@ -55,7 +56,7 @@ impl Rows {
             source,
             head,
             next_subject,
-            recorded_at: Utc::now(),
+            recorded_at: clock::now(),
             events: RowBatch::new(&EVENTS),
             subjects: RowBatch::new(&SUBJECTS),
             event_subjects: RowBatch::new(&EVENT_SUBJECTS),
