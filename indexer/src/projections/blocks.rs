@@ -40,7 +40,39 @@ impl Projection for Blocks {
     }
 
     fn fold(&mut self, moment: &Moment<'_>, (): (), _: &mut Findings) {
-        let Event::BlockApplied(block) = &moment.event.event else { return };
+        let block = match &moment.event.event {
+            Event::BlockApplied(block) => block,
+            Event::TransactionApplied(_)
+            | Event::Retracted(_)
+            | Event::Finalized(_)
+            | Event::Allocated(_)
+            | Event::Minted(_)
+            | Event::AccountReported(_)
+            | Event::IdentityRegistered(_)
+            | Event::IdentityUpdated(_)
+            | Event::KeyRotated(_)
+            | Event::WalletLinked(_)
+            | Event::WalletUnlinked(_)
+            | Event::Followed(_)
+            | Event::Unfollowed(_)
+            | Event::Staked(_)
+            | Event::Unstaked(_)
+            | Event::Proposed(_)
+            | Event::Voted(_)
+            | Event::ProposalFinalized(_)
+            | Event::ProposalExecuted(_)
+            | Event::ProposalCancelled(_)
+            | Event::Delegated(_)
+            | Event::Undelegated(_)
+            | Event::WorkSubmitted(_)
+            | Event::WorkRejected(_)
+            | Event::OracleRegistered(_)
+            | Event::OracleReported(_)
+            | Event::OracleSlashed(_)
+            | Event::SourceStarted(_)
+            | Event::SourceSkipped(_)
+            | Event::Unrecognized(_) => return,
+        };
         let (Some(height), Some(hash)) = (moment.event.height, &moment.event.block_hash) else { return };
         let parent: Option<schema::chain::BlockHash> = block.parent_hash.parse().ok();
         let tx_count = i64::try_from(block.tx_count.get().get()).unwrap_or(i64::MAX);

@@ -55,7 +55,39 @@ impl Projection for Reports {
     }
 
     fn fold(&mut self, moment: &Moment<'_>, (): (), _: &mut Findings) {
-        let Event::AccountReported(reported) = &moment.event.event else { return };
+        let reported = match &moment.event.event {
+            Event::AccountReported(reported) => reported,
+            Event::BlockApplied(_)
+            | Event::TransactionApplied(_)
+            | Event::Retracted(_)
+            | Event::Finalized(_)
+            | Event::Allocated(_)
+            | Event::Minted(_)
+            | Event::IdentityRegistered(_)
+            | Event::IdentityUpdated(_)
+            | Event::KeyRotated(_)
+            | Event::WalletLinked(_)
+            | Event::WalletUnlinked(_)
+            | Event::Followed(_)
+            | Event::Unfollowed(_)
+            | Event::Staked(_)
+            | Event::Unstaked(_)
+            | Event::Proposed(_)
+            | Event::Voted(_)
+            | Event::ProposalFinalized(_)
+            | Event::ProposalExecuted(_)
+            | Event::ProposalCancelled(_)
+            | Event::Delegated(_)
+            | Event::Undelegated(_)
+            | Event::WorkSubmitted(_)
+            | Event::WorkRejected(_)
+            | Event::OracleRegistered(_)
+            | Event::OracleReported(_)
+            | Event::OracleSlashed(_)
+            | Event::SourceStarted(_)
+            | Event::SourceSkipped(_)
+            | Event::Unrecognized(_) => return,
+        };
         let source = moment.event.source_id;
         let Ok(address) = moment.world.address(source, &reported.address) else { return };
         let Some(address_id) = moment.world.address_id(source, &address) else { return };

@@ -41,7 +41,39 @@ impl Projection for Transactions {
 
     fn fold(&mut self, moment: &Moment<'_>, (): (), _: &mut Findings) {
         let event = moment.event;
-        let Event::TransactionApplied(tx) = &event.event else { return };
+        let tx = match &event.event {
+            Event::TransactionApplied(tx) => tx,
+            Event::BlockApplied(_)
+            | Event::Retracted(_)
+            | Event::Finalized(_)
+            | Event::Allocated(_)
+            | Event::Minted(_)
+            | Event::AccountReported(_)
+            | Event::IdentityRegistered(_)
+            | Event::IdentityUpdated(_)
+            | Event::KeyRotated(_)
+            | Event::WalletLinked(_)
+            | Event::WalletUnlinked(_)
+            | Event::Followed(_)
+            | Event::Unfollowed(_)
+            | Event::Staked(_)
+            | Event::Unstaked(_)
+            | Event::Proposed(_)
+            | Event::Voted(_)
+            | Event::ProposalFinalized(_)
+            | Event::ProposalExecuted(_)
+            | Event::ProposalCancelled(_)
+            | Event::Delegated(_)
+            | Event::Undelegated(_)
+            | Event::WorkSubmitted(_)
+            | Event::WorkRejected(_)
+            | Event::OracleRegistered(_)
+            | Event::OracleReported(_)
+            | Event::OracleSlashed(_)
+            | Event::SourceStarted(_)
+            | Event::SourceSkipped(_)
+            | Event::Unrecognized(_) => return,
+        };
         let (Some(height), Some(hash), Some(tx_id)) = (event.height, &event.block_hash, &event.tx_id) else { return };
         let canonical = |spelled: &str| {
             let address = moment.world.address(event.source_id, spelled);
