@@ -49,6 +49,7 @@ problems! {
     "bad-parameter" BadParameter BAD_REQUEST "A parameter has a value that it cannot have";
     "unknown-parameter" UnknownParameter BAD_REQUEST "A parameter is not known here";
     "bad-request" BadRequest BAD_REQUEST "The request cannot be read";
+    "stats-not-public" StatsNotPublic FORBIDDEN "These statistics are not public";
     "not-found" NotFound NOT_FOUND "Nothing is there";
     "no-such-route" NoSuchRoute NOT_FOUND "No such route";
     "beyond-tip" BeyondTip NOT_FOUND "The chain has not come that far";

@@ -114,6 +114,8 @@ fn can_happen(kind: ProblemKind, is_service: bool, is_live: bool, is_single: boo
         | ProblemKind::TooManyRequests
         | ProblemKind::Internal => true,
         ProblemKind::MethodNotAllowed | ProblemKind::NoSuchRoute => false,
+        // Routes to which it can happen declare it themselves.
+        ProblemKind::StatsNotPublic => false,
         ProblemKind::NotFound => is_single && !is_service,
         ProblemKind::BeyondTip
         | ProblemKind::Pruned

@@ -35,6 +35,15 @@ impl<T> Rows<T> {
     }
 }
 
+/// One page of a list that says more than its items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Described<A, T> {
+    /// What is true of the whole list; its fields stand beside `items`.
+    pub about: A,
+    /// The page.
+    pub rows: Rows<T>,
+}
+
 /// A list as clients see it; documentation and tests use it, replies are assembled from cached bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct List<T> {

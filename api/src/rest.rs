@@ -9,10 +9,14 @@ pub mod coverage;
 pub mod docs;
 pub mod events;
 pub mod explorer;
+pub mod findings;
+pub mod governance;
 pub mod health;
 pub mod identity;
 pub mod metrics;
+pub mod pouw;
 pub mod reply;
+pub mod social;
 pub mod status;
 
 use std::sync::Arc;
@@ -22,13 +26,19 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::server::AppState;
 
 pub use ask::{Ask, InPath};
-pub use reply::{Missing, reply, reply_found, reply_list, reply_list_found};
+pub use reply::{
+    Missing, reply, reply_found, reply_list, reply_list_found, reply_list_shown, reply_page_shown, reply_shown,
+};
 
 /// Every route, one line per noun.
 pub fn routes() -> OpenApiRouter<Arc<AppState>> {
     OpenApiRouter::new()
         .merge(explorer::routes())
         .merge(identity::routes())
+        .merge(social::routes())
+        .merge(pouw::routes())
+        .merge(governance::routes())
+        .merge(findings::routes())
         .merge(events::routes())
         .merge(status::routes())
         .merge(chains::routes())

@@ -130,7 +130,8 @@ pub async fn view_rows(db: &mut PgConnection) -> sqlx::Result<Vec<ViewRows>> {
             db,
             "findings",
             r#"
-            select concat_ws('|', s.name, f.height, f.tx_id, e.event_index, f.code, f.subject, f.detail, f.occurred_at)
+            select concat_ws('|', s.name, f.height, f.tx_id, e.event_index, f.code, f.subject, f.detail, f.occurred_at,
+                f.counts)
             from findings f
             join log.sources s using (source_id)
             join log.events e on e.position = f.event_position

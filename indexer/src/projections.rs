@@ -16,9 +16,15 @@ pub mod blocks;
 pub mod findings;
 pub mod heads;
 pub mod identities;
+pub mod oracles;
+pub mod performance;
+pub mod powers;
+pub mod proposals;
 pub mod reports;
+pub mod social;
 pub mod transactions;
 pub mod wallets;
+pub mod work;
 
 /// Our own arithmetic does not come out: the view must not be published any further.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -121,7 +127,14 @@ pub trait Projection: Default + Send {
     fn fold(&mut self, moment: &Moment<'_>, reads: Self::Reads<'_>, findings: &mut findings::Findings);
 
     /// Ends a unit: derives what depends on its changes, checks the arithmetic, and makes one version of each changed row.
-    fn close(&mut self, unit: &LoggedUnit, world: &World) -> Result<(), Broken>;
+    /// The projections before this one in the register have closed the unit already, and say what changed in it.
+    fn close(
+        &mut self,
+        unit: &LoggedUnit,
+        world: &World,
+        reads: Self::Reads<'_>,
+        findings: &mut findings::Findings,
+    ) -> Result<(), Broken>;
 
     /// Writes what the batch made; returns the last position at which a row changed.
     fn write(
@@ -129,6 +142,11 @@ pub trait Projection: Default + Send {
         db: &mut PgConnection,
         before: Position,
     ) -> impl Future<Output = Result<Option<Position>, StoreError>> + Send;
+
+    /// Checks what has just been written against rows that it must agree with; what does not come out sets the view aside.
+    fn check(&mut self, _: &mut PgConnection) -> impl Future<Output = Result<Result<(), String>, StoreError>> + Send {
+        async { Ok(Ok(())) }
+    }
 
     /// Restores the rows of a source to what they were before a fork, as new versions, and derives again what they touch.
     /// Returns whether anything changed.
@@ -163,6 +181,8 @@ pub fn addresses_of(event: &RecordedEvent, facts: &SourceFacts) -> Vec<String> {
         Event::WalletUnlinked(unlinked) => spelled.push(&unlinked.wallet_address),
         Event::Staked(staked) => spelled.push(&staked.account),
         Event::Unstaked(unstaked) => spelled.push(&unstaked.account),
+        Event::WorkSubmitted(work) => spelled.push(&work.miner_address),
+        Event::WorkRejected(work) => spelled.push(&work.miner_address),
         Event::BlockApplied(_)
         | Event::Retracted(_)
         | Event::Finalized(_)
@@ -178,8 +198,6 @@ pub fn addresses_of(event: &RecordedEvent, facts: &SourceFacts) -> Vec<String> {
         | Event::ProposalCancelled(_)
         | Event::Delegated(_)
         | Event::Undelegated(_)
-        | Event::WorkSubmitted(_)
-        | Event::WorkRejected(_)
         | Event::OracleRegistered(_)
         | Event::OracleReported(_)
         | Event::OracleSlashed(_)
@@ -232,12 +250,6 @@ macro_rules! register {
                 Ok(())
             }
 
-            /// Ends a unit in the live ones.
-            pub fn close(&mut self, unit: &LoggedUnit, world: &World, live: &dyn Live) -> Result<(), Broken> {
-                $(if live.is_live(<$projection>::NAME) { self.$field.close(unit, world)?; })+
-                Ok(())
-            }
-
             /// Writes the live ones; returns where each changed last, or which one made a row that cannot be stored.
             pub async fn write(&mut self, db: &mut PgConnection, before: Position, live: &dyn Live) -> Result<Result<Vec<Changed>, Unwritable>, StoreError> {
                 let mut changed = Vec::new();
@@ -248,6 +260,11 @@ macro_rules! register {
                             return Ok(Err(Unwritable { view: <$projection>::NAME, error: error.to_string() }));
                         }
                         Err(error) => return Err(error),
+                    }
+                })+
+                $(if live.is_live(<$projection>::NAME) {
+                    if let Err(error) = self.$field.check(db).await? {
+                        return Ok(Err(Unwritable { view: <$projection>::NAME, error }));
                     }
                 })+
                 Ok(Ok(changed))
@@ -274,12 +291,12 @@ macro_rules! register {
 /// A projection, and where its rows changed last in a batch.
 pub type Changed = (&'static str, Option<Position>);
 
-/// A projection made a row that the database cannot hold.
+/// A projection made rows that cannot be published: the database cannot hold one, or they do not agree with each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwritable {
     /// Which one.
     pub view: &'static str,
-    /// What the database said.
+    /// What the database or the check said.
     pub error: String,
 }
 
@@ -304,36 +321,74 @@ register! {
     reports: reports::Reports,
     identities: identities::Identities,
     wallets: wallets::Wallets,
+    oracles: oracles::Oracles,
+    work: work::Work,
+    performance: performance::Performance,
+    powers: powers::Powers,
+    proposals: proposals::Proposals,
+    social: social::Social,
     findings: findings::Findings,
+}
+
+/// Calls a function of each live projection, in the order of the register, with what it reads.
+macro_rules! each {
+    ($self:ident, $live:ident, |$projection:ident, $reads:ident, $findings:ident| $call:expr) => {{
+        let Projections {
+            blocks,
+            transactions,
+            heads,
+            balances,
+            reports,
+            identities,
+            wallets,
+            oracles,
+            work,
+            performance,
+            powers,
+            proposals,
+            social,
+            findings: $findings,
+        } = $self;
+        each!(@one $live, blocks::Blocks, blocks, (), |$projection, $reads| $call);
+        each!(@one $live, transactions::Transactions, transactions, (), |$projection, $reads| $call);
+        each!(@one $live, heads::Heads, heads, (), |$projection, $reads| $call);
+        each!(@one $live, balances::Balances, balances, (), |$projection, $reads| $call);
+        each!(@one $live, reports::Reports, reports, (), |$projection, $reads| $call);
+        each!(@one $live, identities::Identities, identities, (), |$projection, $reads| $call);
+        each!(@one $live, wallets::Wallets, wallets, &*identities, |$projection, $reads| $call);
+        each!(@one $live, oracles::Oracles, oracles, (), |$projection, $reads| $call);
+        let of_work = work::Reads { oracles, wallets, identities };
+        each!(@one $live, work::Work, work, of_work, |$projection, $reads| $call);
+        each!(@one $live, performance::Performance, performance, &*work, |$projection, $reads| $call);
+        let of_powers = powers::Reads { balances, wallets, identities };
+        each!(@one $live, powers::Powers, powers, of_powers, |$projection, $reads| $call);
+        let of_proposals = proposals::Reads { identities, powers };
+        each!(@one $live, proposals::Proposals, proposals, of_proposals, |$projection, $reads| $call);
+        each!(@one $live, social::Social, social, &*identities, |$projection, $reads| $call);
+    }};
+    (@one $live:ident, $type:ty, $field:ident, $given:expr, |$projection:ident, $reads:ident| $call:expr) => {
+        if $live.is_live(<$type>::NAME) {
+            let ($projection, $reads) = (&mut *$field, $given);
+            $call;
+        }
+    };
 }
 
 impl Projections {
     /// Folds one event into every live projection, in the order of the register.
     pub fn fold(&mut self, moment: &Moment<'_>, live: &dyn Live) {
-        let findings = &mut self.findings;
-        if live.is_live(blocks::Blocks::NAME) {
-            self.blocks.fold(moment, (), findings);
-        }
-        if live.is_live(transactions::Transactions::NAME) {
-            self.transactions.fold(moment, (), findings);
-        }
-        if live.is_live(heads::Heads::NAME) {
-            self.heads.fold(moment, (), findings);
-        }
-        if live.is_live(balances::Balances::NAME) {
-            self.balances.fold(moment, (), findings);
-        }
-        if live.is_live(reports::Reports::NAME) {
-            self.reports.fold(moment, (), findings);
-        }
-        if live.is_live(identities::Identities::NAME) {
-            self.identities.fold(moment, (), findings);
-        }
-        if live.is_live(wallets::Wallets::NAME) {
-            self.wallets.fold(moment, &self.identities, findings);
-        }
+        each!(self, live, |projection, reads, findings| projection.fold(moment, reads, findings));
         if live.is_live(findings::Findings::NAME) {
-            findings.judge(moment);
+            self.findings.judge(moment);
         }
+    }
+
+    /// Ends a unit in every live projection, in the order of the register.
+    pub fn close(&mut self, unit: &LoggedUnit, world: &World, live: &dyn Live) -> Result<(), Broken> {
+        each!(self, live, |projection, reads, findings| projection.close(unit, world, reads, findings)?);
+        if live.is_live(findings::Findings::NAME) {
+            self.findings.close_unit(unit);
+        }
+        Ok(())
     }
 }

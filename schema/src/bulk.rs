@@ -222,6 +222,8 @@ impl RowBatch {
         bytes_opt: bytes(&[u8]);
         /// `numeric` without fraction digits, or null.
         numeric_opt: numeric(i128);
+        /// `timestamptz` or null, cut to microseconds.
+        time_opt: time(DateTime<Utc>);
     }
 
     /// Stores the rows.

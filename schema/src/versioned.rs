@@ -217,6 +217,7 @@ macro_rules! versioned_table {
     (@type bytes) => { $crate::bulk::ColumnType::Bytes };
     (@type bytes_opt) => { $crate::bulk::ColumnType::Bytes };
     (@type time) => { $crate::bulk::ColumnType::Time };
+    (@type time_opt) => { $crate::bulk::ColumnType::Time };
     (@type numeric) => { $crate::bulk::ColumnType::Numeric };
     (@type numeric_opt) => { $crate::bulk::ColumnType::Numeric };
     (@borrow text $($value:tt)+) => { &$($value)+ };

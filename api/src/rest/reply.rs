@@ -14,10 +14,11 @@ use serde::Serialize;
 
 use crate::error::{Problem, ProblemKind};
 use crate::freshness::{Freshness, Head, Source};
-use crate::page::{Cursor, Rows};
+use crate::page::{Cursor, Described, Rows};
 use crate::rest::ask::{Ask, PreferenceApplied};
 use crate::server::AppState;
 use crate::view::{Answered, At, Encoded, HashPrefix, Keep, Query, Unanswered};
+use crate::views::visibility::Shown;
 
 pub use at::height_problem;
 
@@ -79,7 +80,7 @@ where
 {
     let encode = |rows: &Rows<T>| {
         let json = serde_json::to_vec(&rows.items)?;
-        Ok(Encoded { json, next: rows.next.clone(), count: rows.count, missing: false })
+        Ok(Encoded { json, next: rows.next.clone(), count: rows.count, ..Encoded::default() })
     };
     let given = give(state, &query, ask, encode).await?;
     let (body, has_next) = given.page(ask);
@@ -100,7 +101,7 @@ where
     let encode = |rows: &Option<Rows<T>>| match rows {
         Some(rows) => {
             let json = serde_json::to_vec(&rows.items)?;
-            Ok(Encoded { json, next: rows.next.clone(), count: rows.count, missing: false })
+            Ok(Encoded { json, next: rows.next.clone(), count: rows.count, ..Encoded::default() })
         }
         None => Ok(Encoded { missing: true, ..Encoded::default() }),
     };
@@ -110,6 +111,76 @@ where
     }
     let (body, has_next) = given.page(ask);
     given.respond::<Q>(state, ask, body, has_next).await
+}
+
+/// Answers with one object that depends on somebody's visibility: 404 when there is no such identity, 403 when the caller
+/// may not see it.
+pub async fn reply_shown<T, Q>(state: &AppState, query: Q, ask: &Ask) -> Result<Response, Problem>
+where
+    T: Serialize,
+    Q: Query<Answer = Shown<T>>,
+{
+    let encode = |answer: &Shown<T>| match answer {
+        Shown::Seen(value) => Ok(Encoded { json: serde_json::to_vec(value)?, ..Encoded::default() }),
+        Shown::Unknown => Ok(Encoded { missing: true, ..Encoded::default() }),
+        Shown::Hidden => Ok(Encoded { hidden: true, ..Encoded::default() }),
+    };
+    let given = give(state, &query, ask, encode).await?;
+    given.refuse_unseen()?;
+    given.respond::<Q>(state, ask, given.answered.kept.json.clone(), false).await
+}
+
+/// Answers with one page of a list that depends on somebody's visibility.
+pub async fn reply_list_shown<T, Q>(state: &AppState, query: Q, ask: &Ask) -> Result<Response, Problem>
+where
+    T: Serialize,
+    Q: Query<Answer = Shown<Rows<T>>>,
+{
+    let encode = |answer: &Shown<Rows<T>>| match answer {
+        Shown::Seen(rows) => {
+            let json = serde_json::to_vec(&rows.items)?;
+            Ok(Encoded { json, next: rows.next.clone(), count: rows.count, ..Encoded::default() })
+        }
+        Shown::Unknown => Ok(Encoded { missing: true, ..Encoded::default() }),
+        Shown::Hidden => Ok(Encoded { hidden: true, ..Encoded::default() }),
+    };
+    let given = give(state, &query, ask, encode).await?;
+    given.refuse_unseen()?;
+    let (body, has_next) = given.page(ask);
+    given.respond::<Q>(state, ask, body, has_next).await
+}
+
+/// Answers with one page of a list that says more than its items: the members of `about` stand before them.
+pub async fn reply_page_shown<A, T, Q>(state: &AppState, query: Q, ask: &Ask) -> Result<Response, Problem>
+where
+    A: Serialize,
+    T: Serialize,
+    Q: Query<Answer = Shown<Described<A, T>>>,
+{
+    let encode = |answer: &Shown<Described<A, T>>| match answer {
+        Shown::Seen(page) => {
+            let rows = &page.rows;
+            let (json, members) = (serde_json::to_vec(&rows.items)?, members(&page.about)?);
+            Ok(Encoded { json, next: rows.next.clone(), count: rows.count, members, ..Encoded::default() })
+        }
+        Shown::Unknown => Ok(Encoded { missing: true, ..Encoded::default() }),
+        Shown::Hidden => Ok(Encoded { hidden: true, ..Encoded::default() }),
+    };
+    let given = give(state, &query, ask, encode).await?;
+    given.refuse_unseen()?;
+    let (body, has_next) = given.page(ask);
+    given.respond::<Q>(state, ask, body, has_next).await
+}
+
+/// The members of an object as JSON, each followed by a comma.
+fn members<A: Serialize>(about: &A) -> serde_json::Result<Vec<u8>> {
+    let mut json = serde_json::to_vec(about)?;
+    // `{"a":1}` becomes `"a":1,`, and `{}` nothing.
+    json.pop();
+    if json.len() > 1 {
+        json.push(b',');
+    }
+    Ok(json.split_off(1))
 }
 
 /// The freshness headers of an answer that was made without a query, true at the watermark.
@@ -162,10 +233,26 @@ async fn give<Q: Query>(
 }
 
 impl Given {
+    /// 404 and 403 of what depends on somebody's visibility.
+    fn refuse_unseen(&self) -> Result<(), Problem> {
+        let kept = &self.answered.kept;
+        if kept.missing {
+            return Err(self.missing(Missing::Noun("identity")));
+        }
+        if kept.hidden {
+            let detail = "the identity does not show its statistics to everybody; its profile, wallets and votes are public";
+            let problem = Problem::new(ProblemKind::StatsNotPublic, detail);
+            return Err(problem.header(POSITION, HeaderValue::from(self.answered.position)));
+        }
+        Ok(())
+    }
+
     fn page(&self, ask: &Ask) -> (Bytes, bool) {
         let kept = &self.answered.kept;
-        let mut body = Vec::with_capacity(kept.json.len() + 256);
-        body.extend_from_slice(b"{\"items\":");
+        let mut body = Vec::with_capacity(kept.json.len() + kept.members.len() + 256);
+        body.push(b'{');
+        body.extend_from_slice(&kept.members);
+        body.extend_from_slice(b"\"items\":");
         body.extend_from_slice(&kept.json);
         match &kept.next {
             Some(key) => {

@@ -28,8 +28,12 @@ pub struct Kept {
     pub next: Option<String>,
     /// How many items there are over all pages, when asked.
     pub count: Option<i64>,
+    /// JSON members of a page besides its items, each followed by a comma; empty for most.
+    pub members: Bytes,
     /// Whether nothing was found.
     pub missing: bool,
+    /// Whether something was found that the caller may not see.
+    pub hidden: bool,
     /// First bytes of the SHA-256 of the JSON, hashed once and quoted in every `ETag`.
     pub digest: HashPrefix,
     /// Where it was read.
@@ -46,8 +50,12 @@ pub struct Encoded {
     pub next: Option<String>,
     /// How many items there are over all pages, when asked.
     pub count: Option<i64>,
+    /// JSON members of a page besides its items, each followed by a comma.
+    pub members: Vec<u8>,
     /// Whether nothing was found.
     pub missing: bool,
+    /// Whether something was found that the caller may not see.
+    pub hidden: bool,
 }
 
 /// An answer and the position that it is given for: where it was read, or later when nothing changed in between.
@@ -163,7 +171,7 @@ impl View {
         let cache = Cache::builder()
             .max_capacity(budget_bytes)
             .weigher(|key: &Key, kept: &Arc<Kept>| {
-                let bytes = key.question.len() + kept.json.len() + ENTRY_OVERHEAD_BYTES;
+                let bytes = key.question.len() + kept.json.len() + kept.members.len() + ENTRY_OVERHEAD_BYTES;
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .expire_after(UpperBound)
@@ -229,11 +237,13 @@ impl View {
             Keep::Checked | Keep::Visible | Keep::Never => self.ttls.other,
         };
         Ok(Arc::new(Kept {
-            digest: prefix(&Sha256::digest(&encoded.json)),
+            digest: prefix(&Sha256::new().chain_update(&encoded.members).chain_update(&encoded.json).finalize()),
+            members: Bytes::from(encoded.members),
             json: Bytes::from(encoded.json),
             next: encoded.next,
             count: encoded.count,
             missing: encoded.missing,
+            hidden: encoded.hidden,
             stamp: stamped.at,
             ttl,
         }))

@@ -51,14 +51,46 @@ versioned_table! {
     }
 }
 
+/// What a unit changed about the stake of an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StakeChange {
+    /// The address in `log.subjects`.
+    pub address_id: i64,
+    /// Base units staked before the unit.
+    pub before: i128,
+    /// Base units staked after it.
+    pub after: i128,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Balances {
     balances: Rows<BalancesTable>,
     supply: Rows<SupplyTable>,
+    stake_changes: Vec<StakeChange>,
 }
 
 impl Balances {
+    /// Stake that the unit closed last has changed.
+    pub fn stake_changes(&self) -> &[StakeChange] {
+        &self.stake_changes
+    }
+
+    /// Base units that an address has staked at this moment of the fold. The batch must name the address.
+    pub fn staked(&self, source: SourceId, address_id: i64) -> i128 {
+        self.balances.get(&BalanceKey { source_id: source.0, address_id }).map_or(0, |row| row.staked)
+    }
+
+    fn note_stakes(&mut self) {
+        let staked = |row: Option<&Balance>| row.map_or(0, |row| row.staked);
+        let changes = self.balances.changes().map(|(key, before, now)| StakeChange {
+            address_id: key.address_id,
+            before: staked(before),
+            after: staked(now),
+        });
+        self.stake_changes = changes.filter(|change| change.before != change.after).collect();
+    }
+
     fn edit(&mut self, moment: &Moment<'_>, address: &Address, change: impl FnOnce(&mut Balance)) {
         let source = moment.event.source_id;
         let Some(address_id) = moment.world.address_id(source, address) else {
@@ -155,7 +187,7 @@ impl Balances {
         let closed = self.supply.get(&SupplyKey { source_id: source.0 }).is_some_and(|supply| supply.closed);
         if balance < 0 && !closed {
             let detail = format!("the sender has spent {} more base units than its blocks gave it", -balance);
-            findings.report(moment, "overspent", Some(sender.to_string()), detail);
+            findings.remark(moment, "overspent", Some(sender.to_string()), detail);
         }
     }
 
@@ -258,6 +290,10 @@ impl Projection for Balances {
         let mut sources = BTreeSet::new();
         for event in batch.iter().flat_map(|unit| &unit.events) {
             let Some(facts) = world.sources.get(&event.source_id) else { continue };
+            if matches!(event.event, Event::WorkSubmitted(_) | Event::WorkRejected(_)) {
+                // Names a miner and moves no money.
+                continue;
+            }
             sources.insert(SupplyKey { source_id: event.source_id.0 });
             for address in addresses_of(event, facts) {
                 let key = schema::store::SubjectKey::address(event.source_id, &address);
@@ -322,8 +358,15 @@ impl Projection for Balances {
         }
     }
 
-    fn close(&mut self, unit: &LoggedUnit, _: &World) -> Result<(), Broken> {
+    fn close(
+        &mut self,
+        unit: &LoggedUnit,
+        _: &World,
+        _: Self::Reads<'_>,
+        _: &mut Findings,
+    ) -> Result<(), Broken> {
         self.check_conservation(unit)?;
+        self.note_stakes();
         self.balances.close(unit.end_position);
         self.supply.close(unit.end_position);
         Ok(())
@@ -346,5 +389,6 @@ impl Projection for Balances {
     fn forget(&mut self) {
         self.balances.forget();
         self.supply.forget();
+        self.stake_changes.clear();
     }
 }

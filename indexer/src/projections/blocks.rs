@@ -94,7 +94,13 @@ impl Projection for Blocks {
         self.last = Some(moment.unit.end_position);
     }
 
-    fn close(&mut self, _: &LoggedUnit, _: &World) -> Result<(), Broken> {
+    fn close(
+        &mut self,
+        _: &LoggedUnit,
+        _: &World,
+        _: Self::Reads<'_>,
+        _: &mut Findings,
+    ) -> Result<(), Broken> {
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Other projections report what they notice while folding; this one judges the verdicts stored with each event.
 
-use schema::event::{Checks, Event, Position, Verdict};
+use schema::event::{Checks, Event, Position, SourceId, Verdict};
 use schema::store::{LoggedUnit, StoreError};
 use schema::versioned::{Rows, restore};
 use schema::versioned_table;
@@ -20,6 +20,36 @@ versioned_table! {
             subject: text_opt(Option<String>),
             detail: text(String),
             occurred_at: time(chrono::DateTime<chrono::Utc>),
+            counts: bool(bool),
+        }
+    }
+}
+
+/// Where an event stands, kept for what is only judged at the end of its unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Source of the event.
+    pub source_id: SourceId,
+    /// The event.
+    pub position: Position,
+    /// Height of its block.
+    pub height: Option<i64>,
+    /// Its transaction.
+    pub tx_id: Option<String>,
+    /// Block or record time.
+    pub occurred_at: chrono::DateTime<chrono::Utc>,
+}
+
+impl Place {
+    /// Where the event of a moment stands.
+    pub fn of(moment: &Moment<'_>) -> Self {
+        let event = moment.event;
+        Self {
+            source_id: event.source_id,
+            position: event.position,
+            height: event.height.map(schema::chain::Height::to_db),
+            tx_id: event.tx_id.as_ref().map(ToString::to_string),
+            occurred_at: event.occurred_at,
         }
     }
 }
@@ -31,7 +61,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Notes that an event breaks a rule. `code` is stable; `detail` is a plain sentence.
+    /// Notes that an event breaks a rule and therefore changes nothing. `code` is stable; `detail` is a plain sentence.
     pub fn report(
         &mut self,
         moment: &Moment<'_>,
@@ -39,16 +69,58 @@ impl Findings {
         subject: Option<String>,
         detail: impl Into<String>,
     ) {
-        let event = moment.event;
-        let key = FindingKey { source_id: event.source_id.0, event_position: event.position.0, code: code.into() };
+        self.report_at(&Place::of(moment), code, subject, detail);
+    }
+
+    /// The same, for an event that was judged at the end of its unit.
+    pub fn report_at(
+        &mut self,
+        place: &Place,
+        code: impl Into<String>,
+        subject: Option<String>,
+        detail: impl Into<String>,
+    ) {
+        self.set(place, code.into(), subject, detail.into(), false);
+    }
+
+    /// Notes that something about an event is wrong, although it counts: what it claims besides is not what we find.
+    pub fn remark(
+        &mut self,
+        moment: &Moment<'_>,
+        code: impl Into<String>,
+        subject: Option<String>,
+        detail: impl Into<String>,
+    ) {
+        self.remark_at(&Place::of(moment), code, subject, detail);
+    }
+
+    /// The same, for an event that was judged at the end of its unit.
+    pub fn remark_at(
+        &mut self,
+        place: &Place,
+        code: impl Into<String>,
+        subject: Option<String>,
+        detail: impl Into<String>,
+    ) {
+        self.set(place, code.into(), subject, detail.into(), true);
+    }
+
+    fn set(&mut self, place: &Place, code: String, subject: Option<String>, detail: String, counts: bool) {
+        let key = FindingKey { source_id: place.source_id.0, event_position: place.position.0, code };
         let finding = Finding {
-            height: event.height.map(schema::chain::Height::to_db),
-            tx_id: event.tx_id.as_ref().map(ToString::to_string),
+            height: place.height,
+            tx_id: place.tx_id.clone(),
             subject,
-            detail: detail.into(),
-            occurred_at: event.occurred_at,
+            detail,
+            occurred_at: place.occurred_at,
+            counts,
         };
         self.rows.set(key, finding);
+    }
+
+    /// Ends a unit, after all projections that report have closed it.
+    pub fn close_unit(&mut self, unit: &LoggedUnit) {
+        self.rows.close(unit.end_position);
     }
 
     /// Notes every refuted check that was stored with the event.
@@ -89,7 +161,9 @@ impl Findings {
         for (name, check) in checks {
             if check.verdict == Verdict::Refuted {
                 let detail = check.reason.clone().unwrap_or_else(|| format!("the {name} does not hold"));
-                self.report(moment, format!("refuted-{name}"), subject.clone(), detail);
+                // What a block or transaction does is a matter of the chain that accepted it; other claims stand on their proof.
+                let counts = matches!(moment.event.event, Event::BlockApplied(_) | Event::TransactionApplied(_));
+                self.set(&Place::of(moment), format!("refuted-{name}"), subject.clone(), detail, counts);
             }
         }
     }
@@ -97,7 +171,7 @@ impl Findings {
 
 impl Projection for Findings {
     const NAME: &'static str = "findings";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const DEPENDS_ON: &'static [&'static str] = &[];
     type Reads<'a> = ();
 
@@ -109,8 +183,8 @@ impl Projection for Findings {
 
     fn fold(&mut self, _: &Moment<'_>, (): (), _: &mut Findings) {}
 
-    fn close(&mut self, unit: &LoggedUnit, _: &World) -> Result<(), Broken> {
-        self.rows.close(unit.end_position);
+    fn close(&mut self, unit: &LoggedUnit, _: &World, (): (), _: &mut Findings) -> Result<(), Broken> {
+        self.close_unit(unit);
         Ok(())
     }
 

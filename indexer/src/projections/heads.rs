@@ -189,7 +189,13 @@ impl Projection for Heads {
         }
     }
 
-    fn close(&mut self, unit: &LoggedUnit, _: &World) -> Result<(), Broken> {
+    fn close(
+        &mut self,
+        unit: &LoggedUnit,
+        _: &World,
+        _: Self::Reads<'_>,
+        _: &mut Findings,
+    ) -> Result<(), Broken> {
         self.heads.close(unit.end_position);
         self.finality.close(unit.end_position);
         Ok(())

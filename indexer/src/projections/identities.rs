@@ -59,14 +59,37 @@ versioned_table! {
     }
 }
 
+/// What a unit changed about who may see an identity's statistics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VisibilityChange {
+    /// The identity.
+    pub identity_id: Vec<u8>,
+    /// Whether they are public after the unit.
+    pub public: bool,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Identities {
     claims: Rows<ClaimsTable>,
     identities: Rows<IdentitiesTable>,
+    visibility_changes: Vec<VisibilityChange>,
 }
 
 impl Identities {
+    /// Identities whose statistics became public, or ceased to be, in the unit closed last.
+    pub fn visibility_changes(&self) -> &[VisibilityChange] {
+        &self.visibility_changes
+    }
+
+    fn note_visibility(&mut self) {
+        let public = |row: Option<&Identity>| row.is_some_and(|row| row.stats_visibility == StatsVisibility::Public.name());
+        let changes = self.identities.changes().filter(|(_, before, now)| public(*before) != public(*now));
+        self.visibility_changes = changes
+            .map(|(key, _, now)| VisibilityChange { identity_id: key.identity_id.clone(), public: public(now) })
+            .collect();
+    }
+
     /// What a source says of an identity at this moment of the fold.
     pub fn claim(&self, source_id: i32, identity: &IdentityId) -> Option<&Claim> {
         self.claims.get(&ClaimKey { source_id, identity_id: identity.as_bytes().to_vec() })
@@ -212,12 +235,18 @@ fn bytes(spelled: &str) -> Option<Vec<u8>> {
 
 /// The identities that a batch's events name.
 pub(super) fn named(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
-    let id = |event: &Event| match event {
-        Event::IdentityRegistered(body) => Some(*body.identity_id.get()),
-        Event::IdentityUpdated(body) => Some(*body.identity_id.get()),
-        Event::KeyRotated(body) => Some(*body.identity_id.get()),
-        Event::WalletLinked(body) => Some(*body.identity_id.get()),
-        Event::WalletUnlinked(body) => Some(*body.identity_id.get()),
+    let ids = |event: &Event| match event {
+        Event::IdentityRegistered(body) => [Some(*body.identity_id.get()), None],
+        Event::IdentityUpdated(body) => [Some(*body.identity_id.get()), None],
+        Event::KeyRotated(body) => [Some(*body.identity_id.get()), None],
+        Event::WalletLinked(body) => [Some(*body.identity_id.get()), None],
+        Event::WalletUnlinked(body) => [Some(*body.identity_id.get()), None],
+        Event::Followed(body) => [Some(*body.follower.get()), Some(*body.following.get())],
+        Event::Unfollowed(body) => [Some(*body.follower.get()), Some(*body.following.get())],
+        Event::Proposed(body) => [Some(*body.proposer.get()), None],
+        Event::Voted(body) => [Some(*body.voter.get()), None],
+        Event::Delegated(body) => [Some(*body.delegator.get()), Some(*body.delegatee.get())],
+        Event::Undelegated(body) => [Some(*body.delegator.get()), Some(*body.delegatee.get())],
         Event::BlockApplied(_)
         | Event::TransactionApplied(_)
         | Event::Retracted(_)
@@ -225,17 +254,11 @@ pub(super) fn named(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
         | Event::Allocated(_)
         | Event::Minted(_)
         | Event::AccountReported(_)
-        | Event::Followed(_)
-        | Event::Unfollowed(_)
         | Event::Staked(_)
         | Event::Unstaked(_)
-        | Event::Proposed(_)
-        | Event::Voted(_)
         | Event::ProposalFinalized(_)
         | Event::ProposalExecuted(_)
         | Event::ProposalCancelled(_)
-        | Event::Delegated(_)
-        | Event::Undelegated(_)
         | Event::WorkSubmitted(_)
         | Event::WorkRejected(_)
         | Event::OracleRegistered(_)
@@ -243,10 +266,10 @@ pub(super) fn named(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
         | Event::OracleSlashed(_)
         | Event::SourceStarted(_)
         | Event::SourceSkipped(_)
-        | Event::Unrecognized(_) => None,
+        | Event::Unrecognized(_) => [None, None],
     };
     let events = batch.iter().flat_map(|unit| &unit.events);
-    events.filter_map(|event| id(&event.event)).map(|id| id.as_bytes().to_vec()).collect()
+    events.flat_map(|event| ids(&event.event)).flatten().map(|id| id.as_bytes().to_vec()).collect()
 }
 
 impl Projection for Identities {
@@ -295,11 +318,18 @@ impl Projection for Identities {
         }
     }
 
-    fn close(&mut self, unit: &LoggedUnit, world: &World) -> Result<(), Broken> {
+    fn close(
+        &mut self,
+        unit: &LoggedUnit,
+        world: &World,
+        _: Self::Reads<'_>,
+        _: &mut Findings,
+    ) -> Result<(), Broken> {
         let changed: BTreeSet<Vec<u8>> = self.claims.changes().map(|(key, _, _)| key.identity_id.clone()).collect();
         for identity_id in &changed {
             self.choose(identity_id, world);
         }
+        self.note_visibility();
         self.claims.close(unit.end_position);
         self.identities.close(unit.end_position);
         Ok(())
@@ -339,5 +369,6 @@ impl Projection for Identities {
     fn forget(&mut self) {
         self.claims.forget();
         self.identities.forget();
+        self.visibility_changes.clear();
     }
 }

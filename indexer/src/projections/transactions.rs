@@ -101,7 +101,13 @@ impl Projection for Transactions {
         self.last = Some(moment.unit.end_position);
     }
 
-    fn close(&mut self, _: &LoggedUnit, _: &World) -> Result<(), Broken> {
+    fn close(
+        &mut self,
+        _: &LoggedUnit,
+        _: &World,
+        _: Self::Reads<'_>,
+        _: &mut Findings,
+    ) -> Result<(), Broken> {
         Ok(())
     }
 

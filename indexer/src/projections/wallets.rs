@@ -74,6 +74,17 @@ versioned_table! {
     }
 }
 
+/// What a unit changed about whose a wallet is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnerChange {
+    /// The wallet in `log.subjects`.
+    pub address_id: i64,
+    /// Whose it was before the unit.
+    pub before: Option<Vec<u8>>,
+    /// Whose it is after it.
+    pub after: Option<Vec<u8>>,
+}
+
 /// See the module.
 #[derive(Debug, Default)]
 pub struct Wallets {
@@ -81,9 +92,25 @@ pub struct Wallets {
     claims: Rows<ClaimsTable>,
     owners: Rows<OwnersTable>,
     contested: Rows<ContestedTable>,
+    owner_changes: Vec<OwnerChange>,
 }
 
 impl Wallets {
+    /// Wallets that have another owner since the unit closed last.
+    pub fn owner_changes(&self) -> &[OwnerChange] {
+        &self.owner_changes
+    }
+
+    fn note_owners(&mut self) {
+        let identity = |row: Option<&Owner>| row.map(|row| row.identity_id.clone());
+        let changes = self.owners.changes().map(|(key, before, now)| OwnerChange {
+            address_id: key.address_id,
+            before: identity(before),
+            after: identity(now),
+        });
+        self.owner_changes = changes.filter(|change| change.before != change.after).collect();
+    }
+
     fn link(&mut self, moment: &Moment<'_>, linked: &WalletLinked, identities: &Identities, findings: &mut Findings) {
         let source = moment.event.source_id;
         let identity = linked.identity_id.get();
@@ -284,9 +311,16 @@ impl Projection for Wallets {
         }
     }
 
-    fn close(&mut self, unit: &LoggedUnit, _: &World) -> Result<(), Broken> {
+    fn close(
+        &mut self,
+        unit: &LoggedUnit,
+        _: &World,
+        _: Self::Reads<'_>,
+        _: &mut Findings,
+    ) -> Result<(), Broken> {
         let changed: BTreeSet<i64> = self.claims.changes().map(|(key, _, _)| key.address_id).collect();
         self.choose_all(&changed);
+        self.note_owners();
         self.links.close(unit.end_position);
         self.claims.close(unit.end_position);
         self.owners.close(unit.end_position);
@@ -345,5 +379,6 @@ impl Projection for Wallets {
         self.claims.forget();
         self.owners.forget();
         self.contested.forget();
+        self.owner_changes.clear();
     }
 }

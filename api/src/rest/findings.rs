@@ -1,0 +1,12 @@
+//! Findings: what is wrong with what was claimed.
+
+use std::sync::Arc;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::server::AppState;
+
+/// The routes.
+pub fn routes() -> OpenApiRouter<Arc<AppState>> {
+    OpenApiRouter::new()
+}

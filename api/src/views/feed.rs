@@ -1,0 +1,1 @@
+//! Activity: what an identity did and what happened to it, newest first.

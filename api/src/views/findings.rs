@@ -1,0 +1,1 @@
+//! Findings: every refuted or contradictory claim, with its event.

@@ -1,0 +1,1 @@
+//! Follows: who follows whom, and how many.

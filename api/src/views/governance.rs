@@ -1,0 +1,1 @@
+//! Governance: proposals, votes, voting power, delegations and participation.

@@ -1,0 +1,1 @@
+//! Oracles: who validates work, and how well.

@@ -1,0 +1,1 @@
+//! Useful work: what an identity contributed, its submissions, and one submission.

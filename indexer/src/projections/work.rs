@@ -1,0 +1,58 @@
+//! What useful work counts, whose is it, and what does it come to in each window?
+
+use schema::event::Position;
+use schema::store::{LoggedUnit, StoreError};
+use sqlx::PgConnection;
+
+use super::findings::Findings;
+use super::{Broken, Moment, Projection, Retraction, World};
+
+/// What the fold reads of others.
+#[derive(Debug, Clone, Copy)]
+pub struct Reads<'a> {
+    /// Whose key signs for which oracle.
+    pub oracles: &'a super::oracles::Oracles,
+    /// Whose wallet is whose.
+    pub wallets: &'a super::wallets::Wallets,
+    /// Whose statistics are public.
+    pub identities: &'a super::identities::Identities,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Work {}
+
+impl Projection for Work {
+    const NAME: &'static str = "work";
+    const VERSION: i32 = 1;
+    const DEPENDS_ON: &'static [&'static str] = &["oracles", "wallets", "identities"];
+    type Reads<'a> = Reads<'a>;
+
+    async fn load(&mut self, _: &mut PgConnection, _: &[LoggedUnit], _: &World) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn fold(&mut self, _: &Moment<'_>, _: Self::Reads<'_>, _: &mut Findings) {}
+
+    fn close(
+        &mut self,
+        _: &LoggedUnit,
+        _: &World,
+        _: Self::Reads<'_>,
+        _: &mut Findings,
+    ) -> Result<(), Broken> {
+        Ok(())
+    }
+
+    async fn write(&mut self, _: &mut PgConnection, _: Position) -> Result<Option<Position>, StoreError> {
+        Ok(None)
+    }
+
+    async fn retract(&mut self, _: &mut PgConnection, _: Retraction, _: &World) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn forget(&mut self) {
+        *self = Self::default();
+    }
+}

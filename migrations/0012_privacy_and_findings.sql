@@ -1,0 +1,19 @@
+-- Who may see statistics, in one place; and what a finding takes away.
+
+set search_path = views, log;
+
+alter table findings add column counts boolean not null default false;
+alter table findings_versions add column counts boolean;
+comment on column findings.counts is 'Whether the event counts in spite of what is wrong with it; otherwise it changed nothing.';
+comment on column findings_versions.counts is 'Whether the event counts in spite of what is wrong with it; otherwise it changed nothing.';
+create index findings_versions_event on findings_versions (event_position);
+create index findings_versions_code on findings_versions (code, event_position);
+create index findings_versions_subject on findings_versions (subject, event_position);
+create index contested_wallets_versions_identity on contested_wallets_versions (identity_id, event_position);
+
+create function log.shows_stats(identity bytea) returns boolean language sql stable parallel safe as $$
+    select exists (select 1 from identities i where i.identity_id = identity and i.stats_visibility = 'public')
+$$;
+comment on function log.shows_stats(bytea) is 'Whether an anonymous caller may see an identity''s statistics: by its current visibility, also when the question is about the past. The one place that decides it.';
+
+reset search_path;
