@@ -122,6 +122,7 @@ create index address_work_rank_all on address_work (work_type, score desc, last_
 create index address_work_rank_day on address_work (work_type, score_day desc, last_at, miner_address collate "C", source_id) where score_day > 0;
 create index address_work_rank_week on address_work (work_type, score_week desc, last_at, miner_address collate "C", source_id) where score_week > 0;
 create index address_work_rank_month on address_work (work_type, score_month desc, last_at, miner_address collate "C", source_id) where score_month > 0;
+create index address_work_changed on address_work (work_type, from_position);
 create index address_work_versions_gone on address_work_versions (work_type, from_position) where not present;
 
 create table identity_work (
@@ -154,6 +155,7 @@ create index identity_work_rank_all on identity_work (work_type, score desc, las
 create index identity_work_rank_day on identity_work (work_type, score_day desc, last_at, identity_id) where ranked and score_day > 0;
 create index identity_work_rank_week on identity_work (work_type, score_week desc, last_at, identity_id) where ranked and score_week > 0;
 create index identity_work_rank_month on identity_work (work_type, score_month desc, last_at, identity_id) where ranked and score_month > 0;
+create index identity_work_changed on identity_work (work_type, from_position);
 create index identity_work_versions_gone on identity_work_versions (work_type, from_position) where not present;
 
 create table rank_history (

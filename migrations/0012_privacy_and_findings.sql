@@ -11,6 +11,23 @@ create index findings_versions_code on findings_versions (code, event_position);
 create index findings_versions_subject on findings_versions (subject, event_position);
 create index contested_wallets_versions_identity on contested_wallets_versions (identity_id, event_position);
 
+create table contested_identities (
+    event_source_id integer not null,
+    event_position bigint not null,
+    identity_id bytea not null,
+    winner_source_id integer not null,
+    detail text not null
+);
+comment on table contested_identities is 'Registrations of an identity that another source had registered before; a finding (registered-elsewhere) that depends on all sources.';
+comment on column contested_identities.event_source_id is 'Source of the later registration.';
+comment on column contested_identities.event_position is 'The later registration''s event.';
+comment on column contested_identities.identity_id is 'The identity.';
+comment on column contested_identities.winner_source_id is 'Source of the earliest registration that stands, which is shown.';
+comment on column contested_identities.detail is 'What is wrong, in a plain sentence.';
+select log.versioned('contested_identities', array['event_position']);
+create index contested_identities_identity on contested_identities (identity_id);
+create index contested_identities_versions_identity on contested_identities_versions (identity_id, event_position);
+
 create function log.shows_stats(identity bytea) returns boolean language sql stable parallel safe as $$
     select exists (select 1 from identities i where i.identity_id = identity and i.stats_visibility = 'public')
 $$;

@@ -2,12 +2,13 @@
 //! parameter, header and problem is declared on every route and none is written down twice.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use utoipa::PartialSchema as _;
 use utoipa::openapi::content::ContentBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::{
     ComponentsBuilder, Header, InfoBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
@@ -70,6 +71,9 @@ fn complete(path: &str, operation: &mut Operation) {
     }
     parameters.extend(request_headers(is_service).into_iter().map(RefOr::T));
     operation.parameters = Some(parameters);
+    if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
+        show_example(path, response);
+    }
     for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
             response.headers.extend(response_headers(is_service));
@@ -90,6 +94,23 @@ fn complete(path: &str, operation: &mut Operation) {
             None => {
                 operation.responses.responses.insert(status, RefOr::T(problem(kind)));
             }
+        }
+    }
+}
+
+/// Real answers to real requests, by path; a test compares them with what the routes answer.
+static EXAMPLES: LazyLock<serde_json::Map<String, serde_json::Value>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../examples.json")).expect("a test has read this file"));
+
+/// Adds the example of a route to its answer.
+fn show_example(path: &str, response: &mut Response) {
+    let Some(example) = EXAMPLES.get(path) else { return };
+    if let Some(request) = example["request"].as_str() {
+        response.description = format!("{} Example: the answer to `GET {request}`.", response.description);
+    }
+    for content in response.content.values_mut() {
+        if let RefOr::T(content) = content {
+            content.example = Some(example["answer"].clone());
         }
     }
 }
@@ -143,7 +164,10 @@ fn problem_content() -> RefOr<utoipa::openapi::content::Content> {
 /// Parameters of every read; true marks those that ask about the past.
 fn shared_parameters() -> Vec<(bool, Parameter)> {
     let number = |name: &str, description: &str| {
-        let schema = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer)).minimum(Some(0)).build();
+        // Without a format many generators take 32 bits, and positions outgrow those.
+        let int64 = SchemaFormat::KnownFormat(KnownFormat::Int64);
+        let schema = ObjectBuilder::new().schema_type(SchemaType::new(Type::Integer)).format(Some(int64));
+        let schema = schema.minimum(Some(0)).build();
         parameter(name, ParameterIn::Query, description, Schema::Object(schema))
     };
     let text = |name: &str, description: &str| parameter(name, ParameterIn::Query, description, string());

@@ -15,6 +15,7 @@ pub mod findings;
 pub mod follows;
 pub mod governance;
 pub mod identities;
+pub mod identity_stats;
 pub mod leaderboards;
 pub mod oracles;
 pub mod provenance;

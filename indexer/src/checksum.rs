@@ -116,6 +116,17 @@ pub async fn view_rows(db: &mut PgConnection) -> sqlx::Result<Vec<ViewRows>> {
         ),
         lines!(
             db,
+            "contested_identities",
+            r#"
+            select concat_ws('|', s.name, e.height, e.tx_id, e.event_index, encode(c.identity_id, 'hex'), w.name, c.detail)
+            from contested_identities c
+            join log.sources s on s.source_id = c.event_source_id
+            join log.sources w on w.source_id = c.winner_source_id
+            join log.events e on e.position = c.event_position
+            "#
+        ),
+        lines!(
+            db,
             "wallets",
             r#"
             select concat_ws('|', s.name, encode(l.identity_id, 'hex'), l.wallet_address, l.link_type, l.proof_public_key,
@@ -124,6 +135,198 @@ pub async fn view_rows(db: &mut PgConnection) -> sqlx::Result<Vec<ViewRows>> {
             join log.sources s using (source_id)
             left join wallet_owners o using (address_id)
             left join contested_wallets c on c.event_position = l.claim_position
+            "#
+        ),
+        lines!(
+            db,
+            "follows",
+            r#"
+            select concat_ws('|', s.name, encode(f.follower_id, 'hex'), encode(f.following_id, 'hex'), f.created_at)
+            from follow_claims f
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "social",
+            r#"
+            select concat_ws('|', encode(c.follower_id, 'hex'), encode(c.following_id, 'hex'), s.name, c.created_at)
+            from social_connections c
+            join log.sources s using (source_id)
+            "#
+        ),
+        // A count that went back to 0 says no more than one that was never made.
+        lines!(
+            db,
+            "social_counts",
+            r#"
+            select concat_ws('|', encode(n.identity_id, 'hex'), n.followers, n.following)
+            from social_counts n
+            where n.followers > 0 or n.following > 0
+            "#
+        ),
+        lines!(
+            db,
+            "powers",
+            r#"
+            select concat_ws('|', s.name, encode(p.identity_id, 'hex'), p.own_stake, p.delegated_in, p.delegated_out)
+            from powers p
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "delegations",
+            r#"
+            select concat_ws('|', s.name, encode(d.delegator_id, 'hex'), encode(d.delegatee_id, 'hex'), d.amount, d.counted,
+                d.created_at, d.updated_at,
+                row_number() over (partition by d.source_id, d.delegator_id order by d.claim_position))
+            from delegations d
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "proposals",
+            r#"
+            select concat_ws('|', s.name, p.proposal_id, encode(p.proposer_identity, 'hex'), p.proposal_type, p.title,
+                coalesce(p.description, '-'), coalesce(p.calls, '-'), p.quorum, p.voting_starts_at, p.voting_ends_at,
+                p.status, coalesce(p.computed_outcome, '-'), coalesce(p.final_outcome, '-'), p.votes_for,
+                p.votes_against, p.votes_abstain, p.voters, coalesce(p.claimed_for, -1),
+                coalesce(p.claimed_against, -1), coalesce(p.claimed_abstain, -1), coalesce(p.opened_height, -1),
+                p.created_at, p.updated_at, coalesce(p.finalized_at::text, '-'), coalesce(p.executed_at::text, '-'),
+                coalesce(p.cancelled_at::text, '-'))
+            from proposals p
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "ballots",
+            r#"
+            select concat_ws('|', s.name, b.proposal_id, encode(b.voter_identity, 'hex'), b.vote_choice, b.vote_power,
+                e.height, e.tx_id, e.event_index)
+            from ballots b
+            join log.sources s using (source_id)
+            join log.events e on e.position = b.vote_position
+            "#
+        ),
+        lines!(
+            db,
+            "votes",
+            r#"
+            select concat_ws('|', s.name, v.proposal_id, encode(v.voter_identity, 'hex'), v.vote_choice, v.claimed_power,
+                v.vote_power, v.counts, coalesce(v.why, '-'), coalesce(v.reason, '-'), v.block_height, v.tx_id,
+                e.event_index, v.cast_at)
+            from votes v
+            join log.sources s using (source_id)
+            join log.events e on e.position = v.position
+            where log.stands(v.source_id, v.position, (select position from watermark))
+            "#
+        ),
+        lines!(
+            db,
+            "oracles",
+            r#"
+            select concat_ws('|', s.name, o.oracle_id, o.name, o.oracle_address, o.key_alg, o.public_key, o.registered_at,
+                o.slashed, o.slash_count)
+            from oracles o
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "submissions",
+            r#"
+            select concat_ws('|', s.name, w.block_height, w.tx_id, e.event_index, w.submission_id, w.is_rejection, w.outcome,
+                coalesce(a.block_height, -1), coalesce(a.tx_id, '-'), w.miner_address, coalesce(w.oracle_id, '-'), w.work_type,
+                coalesce(w.difficulty, '-'), coalesce(w.credit, '-'), w.score, coalesce(w.reward, -1),
+                coalesce(w.reward_unit, '-'), coalesce(w.oracle_verdict, 0), coalesce(w.project, '-'),
+                coalesce(w.task_id, '-'), coalesce(w.reason, '-'), coalesce(w.submitted_at, '-infinity'),
+                coalesce(w.validated_at, '-infinity'), w.occurred_at)
+            from work_submissions w
+            join log.sources s using (source_id)
+            join log.events e using (position)
+            left join work_submissions a on a.source_id = w.source_id and a.position = w.accepted_position
+            where log.stands(w.source_id, w.position, (select position from watermark))
+            "#
+        ),
+        lines!(
+            db,
+            "work_hours",
+            r#"
+            select concat_ws('|', s.name, j.subject, h.work_type, h.hour, h.accepted, h.score)
+            from work_hours h
+            join log.sources s using (source_id)
+            join log.subjects j on j.subject_id = h.address_id
+            "#
+        ),
+        lines!(
+            db,
+            "work_clock",
+            r#"
+            select concat_ws('|', s.name, c.hour, c.block_time)
+            from work_clock c
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "address_work",
+            r#"
+            select concat_ws('|', s.name, a.miner_address, a.work_type, a.accepted, a.rejected, a.score, a.score_day,
+                a.score_week, a.score_month, coalesce(a.first_at, '-infinity'), coalesce(a.last_at, '-infinity'))
+            from address_work a
+            join log.sources s using (source_id)
+            "#
+        ),
+        // A row that is left with nothing says no more than one that was never made. There are no lines of `rank_history`:
+        // it says what was shown as of a position, and that depends on the order in which sources were read.
+        lines!(
+            db,
+            "identity_work",
+            r#"
+            select concat_ws('|', encode(i.identity_id, 'hex'), i.work_type, i.ranked, i.accepted, i.rejected, i.score,
+                i.score_day, i.score_week, i.score_month, coalesce(i.first_at, '-infinity'), coalesce(i.last_at, '-infinity'))
+            from identity_work i
+            where i.accepted > 0 or i.rejected > 0
+            "#
+        ),
+        lines!(
+            db,
+            "oracle_activity",
+            r#"
+            select concat_ws('|', s.name, a.oracle_id, a.accepted, a.rejected, a.overturned, a.refuted, a.unproven, a.repeated,
+                a.latency_count, coalesce(a.first_at, '-infinity'), coalesce(a.last_at, '-infinity'))
+            from oracle_activity a
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "oracle_types",
+            r#"
+            select concat_ws('|', s.name, t.oracle_id, t.work_type, t.accepted, t.rejected)
+            from oracle_types t
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "oracle_hours",
+            r#"
+            select concat_ws('|', s.name, h.oracle_id, h.hour, h.accepted, h.rejected, h.refuted)
+            from oracle_hours h
+            join log.sources s using (source_id)
+            "#
+        ),
+        lines!(
+            db,
+            "oracle_latencies",
+            r#"
+            select concat_ws('|', s.name, l.oracle_id, l.bucket, l.accepted)
+            from oracle_latencies l
+            join log.sources s using (source_id)
             "#
         ),
         lines!(

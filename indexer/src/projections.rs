@@ -359,7 +359,8 @@ macro_rules! each {
         each!(@one $live, oracles::Oracles, oracles, (), |$projection, $reads| $call);
         let of_work = work::Reads { oracles, wallets, identities };
         each!(@one $live, work::Work, work, of_work, |$projection, $reads| $call);
-        each!(@one $live, performance::Performance, performance, &*work, |$projection, $reads| $call);
+        let of_performance = performance::Reads { oracles, work };
+        each!(@one $live, performance::Performance, performance, of_performance, |$projection, $reads| $call);
         let of_powers = powers::Reads { balances, wallets, identities };
         each!(@one $live, powers::Powers, powers, of_powers, |$projection, $reads| $call);
         let of_proposals = proposals::Reads { identities, powers };

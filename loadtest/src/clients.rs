@@ -9,7 +9,9 @@ mod closed_loop;
 mod http;
 mod keys;
 mod questions;
+mod reader;
 mod report;
+mod routes;
 mod target;
 
 use std::io;
@@ -19,18 +21,20 @@ use std::time::{Duration, SystemTime};
 use bare::Bare;
 use closed_loop::measure;
 use http::Whole;
-use keys::{Keys, Reader};
+use keys::Keys;
 use questions::{Questions, Series, mixed, mixed_kinds, uncached};
+use reader::Reader;
 use target::Target;
 
 pub use http::HttpError;
 pub use report::{Report, Row, Yardstick};
+pub use routes::{Route, RoutesOptions, RoutesReport, routes};
 
 /// The list that everybody asks for.
 const BLOCK_LIST: &str = "/v1/explorer/blocks?limit=20";
 /// The most connections that one run opens at the same time.
 const MAX_CONNECTIONS: usize = 1_024;
-/// The longest single measurement.
+/// The longest single measurement of reads.
 const MAX_DURATION: Duration = Duration::from_secs(3_600);
 
 /// Why nothing was measured.
@@ -56,6 +60,14 @@ pub enum ClientsError {
         /// How many were asked for.
         given: usize,
     },
+    /// Too few or too many requests per route.
+    #[error("{given} requests were asked for; 1 to {most} are possible")]
+    Requests {
+        /// How many were asked for.
+        given: usize,
+        /// The most that are possible.
+        most: usize,
+    },
     /// Too short or too long a measurement.
     #[error("a measurement takes more than 0 and at most {} seconds", MAX_DURATION.as_secs())]
     Duration,
@@ -77,6 +89,9 @@ pub enum ClientsError {
         /// The status.
         status: u16,
     },
+    /// The API's description of itself names no route to ask.
+    #[error("/openapi.json is not a document that names GET routes")]
+    NoRoutes,
     /// The bare handler could not be started.
     #[error("the bare handler cannot start: {0}")]
     Bare(#[source] io::Error),
@@ -193,7 +208,7 @@ impl Run {
     async fn bare(&mut self, target: &Target, name: &'static str, path: &str) -> Row {
         let questions = Questions::Cycle(vec![path.to_owned()]);
         let tally = measure(target, questions, self.report.duration, self.report.connections).await;
-        if let Some(trouble) = &tally.trouble {
+        if let Some(trouble) = tally.worst() {
             self.note(format!("`{name}`: {trouble}"));
         }
         Row::new(name, &tally)
@@ -204,7 +219,7 @@ impl Run {
         let before = self.reader.cache_counts().await;
         let tally = measure(&self.target, questions, self.report.duration, self.report.connections).await;
         let after = self.reader.cache_counts().await;
-        if let Some(trouble) = &tally.trouble {
+        if let Some(trouble) = tally.worst() {
             self.note(format!("`{name}`: {trouble}"));
         }
         if tally.exhausted {

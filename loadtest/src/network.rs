@@ -21,6 +21,7 @@ mod dice;
 mod draft;
 mod fault;
 mod journal;
+mod ledger;
 mod miner;
 mod rpc;
 mod script;
@@ -38,9 +39,11 @@ use tokio_util::sync::CancellationToken;
 pub use chain::{Advanced, Chain, Head, StoredBlock};
 pub use config::{ConfigError, NetworkConfig};
 pub use fault::{BlockDefect, Fault, FaultKind, TransactionDefect};
+pub use ledger::{
+    DelegationBook, IdentityBook, Ledger, MinerBook, OracleBook, ProposalBook, ProposalState, Visibility,
+};
 pub use server::{NetworkHandle, ServeOptions, serve};
 pub use tally::{Defect, Kind, Oddity, Tally};
-pub use world::Ledger;
 
 /// The rule by which this network makes block hashes, as its `/health` announces it.
 pub const HASH_RULE: &str = "chert-synthetic-1";

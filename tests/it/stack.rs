@@ -69,8 +69,12 @@ pub struct Stack {
 impl Stack {
     /// Starts both.
     pub async fn start(sources: Vec<SourceOptions>) -> Self {
+        Self::over(database().await, sources).await
+    }
+
+    /// Starts both over a database that is there.
+    pub async fn over(database: TestDatabase, sources: Vec<SourceOptions>) -> Self {
         let _already = rustls::crypto::ring::default_provider().install_default();
-        let database = database().await;
         let stop = CancellationToken::new();
         let options = IndexerOptions {
             database_url: database.url(Role::Indexer).to_owned(),

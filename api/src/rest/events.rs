@@ -79,7 +79,8 @@ async fn get_event(State(state): State<Arc<AppState>>, ask: Ask, InPath(text): I
     reply_found(&state, Event { position }, &ask, Missing::Position(position)).await
 }
 
-fn kinds(ask: &Ask) -> Result<Vec<Kind>, Problem> {
+/// The kinds of events that `kind=` names; none when it is absent.
+pub(super) fn kinds(ask: &Ask) -> Result<Vec<Kind>, Problem> {
     let Some(text) = ask.text("kind") else { return Ok(Vec::new()) };
     let parse = |name: &str| Kind::from_name(name).ok_or_else(|| unknown_kind(name));
     let mut kinds = text.split(',').map(str::trim).map(parse).collect::<Result<Vec<_>, _>>()?;
@@ -96,7 +97,7 @@ fn unknown_kind(name: &str) -> Problem {
 }
 
 /// A subject; an address under the spelling of each source that it can be an address of.
-fn subject(state: &AppState, source: Option<&Source>, text: &str) -> Result<Subject, Problem> {
+pub(super) fn subject(state: &AppState, source: Option<&Source>, text: &str) -> Result<Subject, Problem> {
     let bad = |why: String| Problem::bad("subject", why);
     let known = "address, identity, proposal, oracle, submission";
     let (namespace, name) =

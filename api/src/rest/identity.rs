@@ -35,7 +35,8 @@ pub fn routes() -> OpenApiRouter<Arc<AppState>> {
         .routes(routes!(changes))
 }
 
-fn identity_id(parameter: &str, text: &str) -> Result<IdentityId, Problem> {
+/// The id of an identity, in any spelling.
+pub(super) fn identity_id(parameter: &str, text: &str) -> Result<IdentityId, Problem> {
     text.parse().map_err(|_| Problem::bad(parameter, "is not the id of an identity: 64 hex digits, with or without 0x"))
 }
 

@@ -240,7 +240,8 @@ impl Given {
             return Err(self.missing(Missing::Noun("identity")));
         }
         if kept.hidden {
-            let detail = "the identity does not show its statistics to everybody; its profile, wallets and votes are public";
+            let detail =
+                "the identity does not show its statistics to everybody; its profile, wallets and votes are public";
             let problem = Problem::new(ProblemKind::StatsNotPublic, detail);
             return Err(problem.header(POSITION, HeaderValue::from(self.answered.position)));
         }

@@ -283,7 +283,7 @@ impl Query for ChangeList {
     }
 }
 
-fn action(was_present: bool, present: bool) -> Action {
+pub(super) fn action(was_present: bool, present: bool) -> Action {
     match (was_present, present) {
         (false, true) => Action::Created,
         (true, true) => Action::Updated,

@@ -47,6 +47,10 @@ pub struct Identity {
     pub main_wallet: Option<String>,
     /// Wallets that belong to it.
     pub wallet_count: i64,
+    /// Identities that follow it.
+    pub follower_count: i64,
+    /// Identities that it follows.
+    pub following_count: i64,
     /// Position of its registration in the log.
     pub position: i64,
     /// The events behind the answer; only with `explain=true`.
@@ -85,14 +89,15 @@ macro_rules! identities_at {
             r.avatar_hash as "avatar_hash?", r.bio as "bio?", r.stats_visibility as "stats_visibility?",
             r.controller as "controller?", r.key_alg as "key_alg?", r.public_key as "public_key?", r.created_at as "created_at?",
             r.updated_at as "updated_at?", r.chain as "chain?", r.main_wallet as "main_wallet?",
-            r.wallet_count as "wallet_count?", r.claim_position as "claim_position?", r.subject_id as "subject_id?"
+            r.wallet_count as "wallet_count?", r.followers as "followers?", r.following as "following?",
+            r.claim_position as "claim_position?", r.subject_id as "subject_id?"
             "#,
             r#"
                 select
                     n.ordinal, i.identity_id, i.display_name, i.avatar_hash, i.bio,
                     coalesce(c.stats_visibility, i.stats_visibility) as stats_visibility, i.controller, i.key_alg,
-                    i.public_key, i.created_at, i.updated_at, src.name as chain, l.main_wallet, l.wallet_count, i.claim_position,
-                    sub.subject_id
+                    i.public_key, i.created_at, i.updated_at, src.name as chain, l.main_wallet, l.wallet_count,
+                    f.followers, f.following, i.claim_position, sub.subject_id
                 from unnest($3::bytea[]) with ordinality n (asked, ordinal)
                 left join lateral (
                     select
@@ -135,6 +140,14 @@ macro_rules! identities_at {
                     where k.present
                         and (k.verdict = 1 or (k.verdict = 3 and k.trusted))
                 ) l on true
+                left join lateral (
+                    select v.followers, v.following
+                    from social_counts_versions v
+                    where v.identity_id = i.identity_id
+                        and v.from_position <= s.position
+                    order by v.from_position desc
+                    limit 1
+                ) f on true
             "#,
             "order by r.ordinal"
             $(, $argument)*
@@ -166,6 +179,8 @@ pub(crate) async fn read(
                 chain: row.chain?,
                 main_wallet: row.main_wallet,
                 wallet_count: row.wallet_count.unwrap_or_default(),
+                follower_count: row.followers.unwrap_or_default(),
+                following_count: row.following.unwrap_or_default(),
                 position: row.claim_position?,
                 provenance: None,
             },
@@ -184,7 +199,7 @@ pub struct OneIdentity {
 }
 
 impl Query for OneIdentity {
-    const VIEWS: &'static [&'static str] = &["identities", "wallets"];
+    const VIEWS: &'static [&'static str] = &["identities", "wallets", "social"];
     const KEEP: Keep = Keep::Visible;
     type Answer = Option<Identity>;
 
@@ -201,7 +216,7 @@ impl Query for OneIdentity {
         if self.explain {
             let link = provenance::events_link(Namespace::Identity, &identity.identity_id, None);
             identity.provenance = Some(match subject_id {
-                Some(subject_id) => provenance::of_subject(db, at.position, subject_id, CAUSES, link).await?,
+                Some(subject_id) => provenance::of_identity(db, at.position, subject_id, CAUSES, link).await?,
                 None => Provenance::nothing(link),
             });
         }

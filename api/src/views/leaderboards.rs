@@ -1,1 +1,14 @@
 //! Leaderboards: who contributed most, in which window, and the place of one among them over time.
+
+mod addresses;
+mod identities;
+mod page;
+mod rank;
+mod standing;
+
+pub use addresses::AddressBoard;
+pub use identities::IdentityBoard;
+pub use page::{Board, BoardPart, Place, Places, Wanted};
+pub use rank::{RankHistory, RankNow, RankOverTime, RankThen, Ranks};
+
+pub(crate) use standing::{of_addresses, of_identities, page_at, standing_at};

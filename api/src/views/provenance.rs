@@ -9,8 +9,9 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use crate::view::{At, stamped};
+use crate::views::feed;
 
-/// Provenance reads the log and no view.
+/// Provenance is read at a position that other views have answered for; findings are written with them.
 const LOG: &[&str] = &[];
 /// Events shown at most.
 const SHOWN: i64 = 50;
@@ -24,7 +25,7 @@ pub struct Provenance {
     pub events: Vec<Cause>,
     /// How many there are in all; at most 10,000.
     pub count: i64,
-    /// False when there are more than the count says.
+    /// False when there may be more than the count says.
     pub count_exact: bool,
     /// Path that lists every event about the subject, where the answer has one subject.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +97,92 @@ macro_rules! causes {
     };
 }
 
-/// The standing events of some kinds about a subject, as of a position that an answer named.
+/// The standing events of some kinds about a subject: `$3` is the subject, `$4` are the kinds, `$5` is how many to look at,
+/// `$6` says whether those that changed nothing are wanted too. `about` is a from list with the event's `es`.
+macro_rules! about_subject {
+    ($db:expr, $at:expr, $link:expr, $about:literal $(, $argument:expr)* $(,)?) => {
+        stamped!(
+            $db,
+            At::Position(Position($at)),
+            LOG,
+            r#"
+            r.looked_at as "looked_at?",
+            r.position as "position?",
+            r.kind as "kind?",
+            r.chain as "chain?",
+            r.height as "height?",
+            r.block_hash as "block_hash?",
+            r.tx_id as "tx_id?",
+            r.occurred_at as "occurred_at?",
+            count(r.position) over () as "counted!"
+            "#,
+            (r#"
+            with found as materialized (
+                select e.position, e.source_id, e.kind, e.height, e.block_hash, e.tx_id, e.occurred_at
+                from "# + $about + r#"
+                -- One look-up per row: a merge would read the log backwards to an old subject's only event.
+                cross join lateral (
+                    select v.position, v.source_id, v.kind, v.height, v.block_hash, v.tx_id, v.occurred_at
+                    from log.events v
+                    where v.position = es.position
+                    offset 0
+                ) e
+                where es.subject_id = $3
+                    and es.position <= s.position
+                    and e.kind = any($4::smallint[])
+                    -- One row per event, each by one look-up; grouping would read the whole history before the first row.
+                    and es.role = (
+                        select min(o.role)
+                        from log.event_subjects o
+                        where o.subject_id = $3
+                            and o.position = es.position
+                    )
+                    and not exists (
+                        select 1
+                        from log.retractions x
+                        where x.source_id = e.source_id
+                            and e.height is not null
+                            and x.first_position <= e.position
+                            and x.at_position > e.position
+                            and x.at_position <= s.position
+                    )
+                order by es.position desc
+                limit $5
+            )
+            select
+                n.looked_at, e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
+            from (select count(*) as looked_at from found) n
+            left join found e on $6 or not exists (
+                -- What counts nothing made nothing what it is.
+                select 1
+                from (
+                    select distinct on (v.code) v.present, v.counts
+                    from findings_versions v
+                    where v.event_position = e.position
+                        and v.from_position <= s.position
+                    order by v.code, v.from_position desc
+                ) f
+                where f.present
+                    and not f.counts
+            )
+            left join log.sources src on src.source_id = e.source_id
+            "#),
+            "order by r.position desc nulls last limit 50"
+            $(, $argument)*
+        )
+        .map(|(_, rows)| {
+            let first = rows.first();
+            let looked_at = first.and_then(|row| row.looked_at).unwrap_or_default();
+            let count = first.map_or(0, |row| row.counted).min(COUNTED);
+            let events = causes!(rows);
+            debug_assert!(i64::try_from(events.len()).is_ok_and(|shown| shown <= SHOWN), "the statement shows at most 50");
+            Provenance { events, count, count_exact: looked_at <= COUNTED, link: Some($link) }
+        })
+    };
+}
+
+/// The standing events of some kinds about a subject, as of a position that an answer named, without those that changed
+/// nothing.
 pub async fn of_subject(
     db: &mut PgConnection,
     at: i64,
@@ -104,68 +190,63 @@ pub async fn of_subject(
     kinds: &[Kind],
     link: String,
 ) -> sqlx::Result<Provenance> {
-    let kinds: Vec<i16> = kinds.iter().map(|kind| kind.code()).collect();
-    let (_, rows) = stamped!(
+    about_subject!(db, at, link, "log.event_subjects es", subject_id, &codes(kinds), COUNTED + 1, false)
+}
+
+/// The same, with those that changed nothing else: where an answer says how many of them there are.
+pub async fn of_subject_and_void(
+    db: &mut PgConnection,
+    at: i64,
+    subject_id: i64,
+    kinds: &[Kind],
+    link: String,
+) -> sqlx::Result<Provenance> {
+    about_subject!(db, at, link, "log.event_subjects es", subject_id, &codes(kinds), COUNTED + 1, true)
+}
+
+/// What [`of_subject`] gives for an identity, by the roles that events of these kinds give to identities: others follow it
+/// a million times, and that made nothing of what is asked about.
+pub async fn of_identity(
+    db: &mut PgConnection,
+    at: i64,
+    subject_id: i64,
+    kinds: &[Kind],
+    link: String,
+) -> sqlx::Result<Provenance> {
+    about_subject!(
         db,
-        At::Position(Position(at)),
-        LOG,
+        at,
+        link,
         r#"
-        r.position as "position?",
-        r.kind as "kind?",
-        r.chain as "chain?",
-        r.height as "height?",
-        r.block_hash as "block_hash?",
-        r.tx_id as "tx_id?",
-        r.occurred_at as "occurred_at?",
-        count(*) over () as "counted!"
+                (
+                    select a.subject_id, a.position, a.role
+                    from unnest($7::smallint[]) k (role)
+                    cross join lateral (
+                        select es.subject_id, es.position, es.role
+                        from log.event_subjects es
+                        where es.subject_id = $3
+                            and es.role = k.role
+                            and es.role in (5, 7, 8, 12, 13, 14, 15)
+                            and es.position <= s.position
+                        order by es.position desc
+                        offset 0
+                    ) a
+                ) es
         "#,
-        r#"
-            select e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
-            from log.event_subjects es
-            -- One look-up per row: a merge would read the log backwards to an old subject's only event.
-            cross join lateral (
-                select v.position, v.source_id, v.kind, v.height, v.block_hash, v.tx_id, v.occurred_at
-                from log.events v
-                where v.position = es.position
-                offset 0
-            ) e
-            join log.sources src on src.source_id = e.source_id
-            where es.subject_id = $3
-                and es.position <= s.position
-                and e.kind = any($4::smallint[])
-                -- One row per event; grouping would read the whole history before the first row.
-                and not exists (
-                    select 1
-                    from log.event_subjects o
-                    where o.subject_id = es.subject_id
-                        and o.position = es.position
-                        and o.role < es.role
-                )
-                and not exists (
-                    select 1
-                    from log.retractions x
-                    where x.source_id = e.source_id
-                        and e.height is not null
-                        and x.first_position <= e.position
-                        and x.at_position > e.position
-                        and x.at_position <= s.position
-                )
-            order by es.position desc
-            limit $5
-        "#,
-        "order by r.position desc limit 50",
         subject_id,
-        &kinds,
+        &codes(kinds),
         COUNTED + 1,
-    )?;
-    let counted = rows.first().filter(|row| row.position.is_some()).map_or(0, |row| row.counted);
-    let events = causes!(rows);
-    debug_assert!(i64::try_from(events.len()).is_ok_and(|shown| shown <= SHOWN), "the statement shows at most 50");
-    Ok(Provenance { events, count: counted.min(COUNTED), count_exact: counted <= COUNTED, link: Some(link) })
+        false,
+        &feed::roles_of(kinds),
+    )
+}
+
+fn codes(kinds: &[Kind]) -> Vec<i16> {
+    kinds.iter().map(|kind| kind.code()).collect()
 }
 
 /// The events of one block or one transaction, and the retraction that took them back, as of a position that an answer
-/// named.
+/// named, without those that changed nothing.
 pub async fn of_span(
     db: &mut PgConnection,
     at: i64,
@@ -207,6 +288,18 @@ pub async fn of_span(
             ) about
             join log.events e on e.position = about.position
             join log.sources src on src.source_id = e.source_id
+            where not exists (
+                select 1
+                from (
+                    select distinct on (v.code) v.present, v.counts
+                    from findings_versions v
+                    where v.event_position = e.position
+                        and v.from_position <= s.position
+                    order by v.code, v.from_position desc
+                ) f
+                where f.present
+                    and not f.counts
+            )
             order by e.position desc
             limit $6
         "#,

@@ -248,7 +248,7 @@ impl ByWallet {
 
 impl Query for ByWallet {
     /// The log too: it says under which spellings an address is known.
-    const VIEWS: &'static [&'static str] = &["identities", "wallets", LOG];
+    const VIEWS: &'static [&'static str] = &["identities", "wallets", "social", LOG];
     const KEEP: Keep = Keep::Visible;
     type Answer = Option<WalletOwner>;
 

@@ -16,6 +16,8 @@ use super::{Broken, Moment, Projection, Retraction, World, addresses_of};
 
 mod load;
 
+pub(crate) use load::exact;
+
 versioned_table! {
     /// Balance and activity of each address.
     BalancesTable = "balances" {
@@ -358,13 +360,7 @@ impl Projection for Balances {
         }
     }
 
-    fn close(
-        &mut self,
-        unit: &LoggedUnit,
-        _: &World,
-        _: Self::Reads<'_>,
-        _: &mut Findings,
-    ) -> Result<(), Broken> {
+    fn close(&mut self, unit: &LoggedUnit, _: &World, _: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
         self.check_conservation(unit)?;
         self.note_stakes();
         self.balances.close(unit.end_position);

@@ -189,13 +189,7 @@ impl Projection for Heads {
         }
     }
 
-    fn close(
-        &mut self,
-        unit: &LoggedUnit,
-        _: &World,
-        _: Self::Reads<'_>,
-        _: &mut Findings,
-    ) -> Result<(), Broken> {
+    fn close(&mut self, unit: &LoggedUnit, _: &World, _: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
         self.heads.close(unit.end_position);
         self.finality.close(unit.end_position);
         Ok(())

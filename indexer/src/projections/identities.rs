@@ -1,5 +1,5 @@
 //! Who is there, and what do they say of themselves? Level one keeps what each source claims of an identity; level two
-//! shows the earliest standing claim over all sources.
+//! shows the earliest standing claim over all sources, and lists those that stand behind it.
 
 use std::collections::BTreeSet;
 
@@ -16,6 +16,7 @@ use sqlx::PgConnection;
 use super::findings::Findings;
 use super::{Broken, Moment, Projection, Retraction, World};
 
+mod contested;
 mod load;
 
 versioned_table! {
@@ -59,6 +60,19 @@ versioned_table! {
     }
 }
 
+versioned_table! {
+    /// Registrations that stand behind an earlier one of another source.
+    ContestedTable = "contested_identities" {
+        key ContestedKey { event_position: int8(i64) }
+        value Contested {
+            event_source_id: int4(i32),
+            identity_id: bytes(Vec<u8>),
+            winner_source_id: int4(i32),
+            detail: text(String),
+        }
+    }
+}
+
 /// What a unit changed about who may see an identity's statistics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VisibilityChange {
@@ -73,6 +87,7 @@ pub struct VisibilityChange {
 pub struct Identities {
     claims: Rows<ClaimsTable>,
     identities: Rows<IdentitiesTable>,
+    contested: Rows<ContestedTable>,
     visibility_changes: Vec<VisibilityChange>,
 }
 
@@ -83,7 +98,8 @@ impl Identities {
     }
 
     fn note_visibility(&mut self) {
-        let public = |row: Option<&Identity>| row.is_some_and(|row| row.stats_visibility == StatsVisibility::Public.name());
+        let public =
+            |row: Option<&Identity>| row.is_some_and(|row| row.stats_visibility == StatsVisibility::Public.name());
         let changes = self.identities.changes().filter(|(_, before, now)| public(*before) != public(*now));
         self.visibility_changes = changes
             .map(|(key, _, now)| VisibilityChange { identity_id: key.identity_id.clone(), public: public(now) })
@@ -195,11 +211,7 @@ impl Identities {
 
     /// Level two: of all sources' claims to an identity, the earliest that stands.
     fn choose(&mut self, identity_id: &[u8], world: &World) {
-        let claims = world.sources.keys().filter_map(|source| {
-            let key = ClaimKey { source_id: source.0, identity_id: identity_id.to_vec() };
-            Some((source.0, self.claims.get(&key)?))
-        });
-        let earliest = claims.min_by_key(|(_, claim)| claim.claim_position).map(|(source_id, claim)| Identity {
+        let earliest = self.by_age(identity_id, world).into_iter().next().map(|(source_id, claim)| Identity {
             source_id,
             controller: claim.controller.clone(),
             key_alg: claim.key_alg.clone(),
@@ -274,12 +286,13 @@ pub(super) fn named(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
 
 impl Projection for Identities {
     const NAME: &'static str = "identities";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const DEPENDS_ON: &'static [&'static str] = &[];
     type Reads<'a> = ();
 
     async fn load(&mut self, db: &mut PgConnection, batch: &[LoggedUnit], world: &World) -> Result<(), StoreError> {
-        load::by_identity(&mut self.claims, &mut self.identities, db, &named(batch), world).await
+        load::by_identity(self, db, &named(batch), world).await?;
+        contested::load(&mut self.contested, db, &contested::registered(batch), world).await
     }
 
     fn fold(&mut self, moment: &Moment<'_>, (): (), findings: &mut Findings) {
@@ -318,20 +331,16 @@ impl Projection for Identities {
         }
     }
 
-    fn close(
-        &mut self,
-        unit: &LoggedUnit,
-        world: &World,
-        _: Self::Reads<'_>,
-        _: &mut Findings,
-    ) -> Result<(), Broken> {
+    fn close(&mut self, unit: &LoggedUnit, world: &World, _: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
         let changed: BTreeSet<Vec<u8>> = self.claims.changes().map(|(key, _, _)| key.identity_id.clone()).collect();
         for identity_id in &changed {
             self.choose(identity_id, world);
         }
+        self.contest(&self.newly_registered(), world);
         self.note_visibility();
         self.claims.close(unit.end_position);
         self.identities.close(unit.end_position);
+        self.contested.close(unit.end_position);
         Ok(())
     }
 
@@ -339,6 +348,7 @@ impl Projection for Identities {
         let last = self.claims.last_change().max(self.identities.last_change());
         self.claims.write(db, before).await?;
         self.identities.write(db, before).await?;
+        self.contested.write(db, before).await?;
         Ok(last)
     }
 
@@ -357,18 +367,20 @@ impl Projection for Identities {
             .fetch_all(&mut *db)
             .await?;
         let touched: BTreeSet<Vec<u8>> = rows.into_iter().map(|row| row.identity_id).collect();
-        load::by_identity(&mut self.claims, &mut self.identities, db, &touched, world).await?;
+        load::by_identity(self, db, &touched, world).await?;
+        contested::load(&mut self.contested, db, &touched, world).await?;
         for identity_id in &touched {
             self.choose(identity_id, world);
         }
+        self.contest(&touched, world);
         self.identities.close(at);
+        self.contested.close(at);
         self.identities.write(db, Position(at.0 - 1)).await?;
+        self.contested.write(db, Position(at.0 - 1)).await?;
         Ok(true)
     }
 
     fn forget(&mut self) {
-        self.claims.forget();
-        self.identities.forget();
-        self.visibility_changes.clear();
+        *self = Self::default();
     }
 }

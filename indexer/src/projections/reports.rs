@@ -102,13 +102,7 @@ impl Projection for Reports {
         self.rows.set(ReportedKey { source_id: source.0, address_id }, row);
     }
 
-    fn close(
-        &mut self,
-        unit: &LoggedUnit,
-        _: &World,
-        _: Self::Reads<'_>,
-        _: &mut Findings,
-    ) -> Result<(), Broken> {
+    fn close(&mut self, unit: &LoggedUnit, _: &World, _: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
         self.rows.close(unit.end_position);
         Ok(())
     }

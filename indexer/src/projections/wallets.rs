@@ -311,13 +311,7 @@ impl Projection for Wallets {
         }
     }
 
-    fn close(
-        &mut self,
-        unit: &LoggedUnit,
-        _: &World,
-        _: Self::Reads<'_>,
-        _: &mut Findings,
-    ) -> Result<(), Broken> {
+    fn close(&mut self, unit: &LoggedUnit, _: &World, _: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
         let changed: BTreeSet<i64> = self.claims.changes().map(|(key, _, _)| key.address_id).collect();
         self.choose_all(&changed);
         self.note_owners();

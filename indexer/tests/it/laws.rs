@@ -12,37 +12,21 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use schema::db::{REBUILD_SCHEMA, Session};
 use schema::event::Position;
 
+use crate::histories::{history, straight};
 use crate::support::{World, assert_same, connect};
 
-const NAMES: [&str; 4] = ["alice", "bob", "carol", "dave"];
-const CASES: u32 = 24;
+const CASES: u32 = 16;
 
-/// One thing that somebody does.
-fn action() -> impl Strategy<Value = String> {
-    let who = prop::sample::select(&NAMES[..]);
-    let id = |n: usize| n.to_string().repeat(64);
-    prop_oneof![
-        4 => (who.clone(), who.clone(), 0..9_u64, 0..2_u64).prop_map(|(a, b, amount, fee)| format!("{a} -> {b} {amount} fee {fee}")),
-        2 => (who.clone(), 1..64_u64).prop_map(|(a, amount)| format!("mint {a} {amount}")),
-        1 => (who.clone(), 1..3_u64).prop_map(|(a, amount)| format!("burn {a} {amount}")),
-        2 => (who.clone(), 1..4_usize).prop_map(move |(a, n)| format!(r#"{a} !identity.register {{"identity_id":"{}","key":{{"alg":"ed25519","public_key":"00"}},"display_name":"{a}"}}"#, id(n))),
-        1 => (who.clone(), 1..4_usize).prop_map(move |(a, n)| format!(r#"{a} !identity.update {{"identity_id":"{}","bio":"by {a}"}}"#, id(n))),
-        3 => (who.clone(), 1..4_usize, 1..3_usize).prop_map(move |(a, n, w)| format!(r#"{a} !identity.link_wallet {{"identity_id":"{}","wallet_address":"wallet{w}","link_type":"main","proof":{{"alg":"ml-dsa-44","public_key":"00","signature":"00"}}}}"#, id(n))),
-        2 => (who.clone(), 1..4_usize, 1..3_usize).prop_map(move |(a, n, w)| format!(r#"{a} !identity.unlink_wallet {{"identity_id":"{}","wallet_address":"wallet{w}"}}"#, id(n))),
-        1 => (who.clone(), 1..9_u64).prop_map(|(a, amount)| format!(r#"{a} !staking.stake {{"account":"{a}","validator":"VAL","amount":{amount}}}"#)),
-        1 => (who, 1..9_u64).prop_map(|(a, amount)| format!(r#"{a} !staking.unstake {{"account":"{a}","validator":"VAL","amount":{amount}}}"#)),
-    ]
-}
-
-/// A random history: blocks of actions, and forks back to some height. Without allocations in block 0 the chain is open, so
-/// that overspending is a finding and the history goes on.
-fn history() -> impl Strategy<Value = String> {
+/// Random histories of actions after blocks that stand at the beginning: more blocks, and forks back to some height.
+pub fn history_after(start: &[String], action: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
     let step = prop_oneof![
-        3 => prop::collection::vec(action(), 0..4).prop_map(|actions| (None, actions)),
+        3 => prop::collection::vec(action, 0..4).prop_map(|actions| (None, actions)),
         1 => (0..6_u64).prop_map(|back| (Some(back), Vec::new())),
     ];
-    prop::collection::vec(step, 2..14).prop_map(|steps| {
-        let (mut height, mut blocks, mut script) = (0_u64, 0_usize, Vec::new());
+    let start: Vec<String> = (1..).zip(start).map(|(height, actions)| format!("{height}: {actions}")).collect();
+    prop::collection::vec(step, 2..14).prop_map(move |steps| {
+        let mut script = start.clone();
+        let (mut height, mut blocks) = (start.len(), 0_usize);
         for (back, actions) in steps {
             match back {
                 None => {
@@ -51,7 +35,7 @@ fn history() -> impl Strategy<Value = String> {
                     script.push(format!("{height}{}: {}", "'".repeat(blocks), actions.join(", ")));
                 }
                 Some(back) if height > 0 => {
-                    height = height.saturating_sub(back + 1);
+                    height = height.saturating_sub(usize::try_from(back + 1).unwrap_or_default());
                     script.push(format!("~{height}"));
                 }
                 Some(_) => {}
@@ -63,24 +47,8 @@ fn history() -> impl Strategy<Value = String> {
     })
 }
 
-fn straight(script: &str) -> String {
-    let mut standing: Vec<(u64, &str)> = Vec::new();
-    for step in script.split(" | ").filter(|step| !step.is_empty()) {
-        match step.strip_prefix('~') {
-            Some(to) => {
-                let to: u64 = to.parse().expect("a height");
-                standing.retain(|(height, _)| *height <= to);
-            }
-            None => {
-                let label = step.split(':').next().expect("a label").trim_end_matches('\'');
-                standing.push((label.parse().expect("a height"), step));
-            }
-        }
-    }
-    standing.into_iter().map(|(_, step)| step).collect::<Vec<_>>().join(" | ")
-}
-
-async fn obeys_every_law(script: String) {
+/// Holds one history to the laws.
+pub async fn obeys_every_law(script: String) {
     let mut world = World::new().await;
     // Folded unit by unit, noting what each position shows.
     let mut shown: BTreeMap<Position, BTreeMap<String, Vec<String>>> = BTreeMap::new();
@@ -129,11 +97,16 @@ async fn obeys_every_law(script: String) {
 
 #[test]
 fn every_projection_obeys_the_laws() {
+    obey(&history(), CASES);
+}
+
+/// Holds random histories to the laws, always the same ones.
+pub fn obey(histories: &impl Strategy<Value = String>, cases: u32) {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[7; 32]);
-    let config = Config { cases: CASES, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
+    let config = Config { cases, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, rng);
-    let outcome = runner.run(&history(), |script| {
+    let outcome = runner.run(histories, |script| {
         runtime.block_on(obeys_every_law(script));
         Ok(())
     });

@@ -9,7 +9,7 @@ use config::postgres::testing::{TestDatabase, test_database};
 use indexer::checksum::{ViewRows, view_rows};
 use indexer::ingest::{FollowOptions, Follower, Log, Round};
 use indexer::projector::Projector;
-use indexer::source::scripted::{Script, ScriptedSource};
+use indexer::source::scripted::{CHAIN_ID, Script, ScriptedSource};
 use schema::chain::Height;
 use schema::db::{Session, migrate};
 use schema::event::Position;
@@ -43,6 +43,8 @@ pub struct World {
     pub log: Arc<Log>,
     pub projector: Projector,
     pub finality_depth: u32,
+    /// Whether the word of sources that are added counts where nothing proves it.
+    pub trusts: bool,
     db: PgConnection,
     followers: BTreeMap<String, Follower<ScriptedSource>>,
 }
@@ -53,7 +55,7 @@ impl World {
         let log = Arc::new(Log::new(database.url(Role::Indexer), "test"));
         let projector = Projector::open(connect(&database).await, 1000).await.expect("the views open");
         let db = connect(&database).await;
-        Self { database, log, projector, finality_depth: 100, db, followers: BTreeMap::new() }
+        Self { database, log, projector, finality_depth: 100, trusts: true, db, followers: BTreeMap::new() }
     }
 
     /// Follows a script under a name.
@@ -67,8 +69,8 @@ impl World {
         let declared = Declared {
             name: name.to_owned(),
             kind: SourceKind::Scripted,
-            chain_id: None,
-            trusted: true,
+            chain_id: Some(CHAIN_ID.to_owned()),
+            trusted: self.trusts,
             off_block_state: false,
             start_height: Height::GENESIS,
             symbol: String::new(),
@@ -145,43 +147,55 @@ impl World {
 
     /// The newest versions at or before a position, of every versioned view, as text.
     pub async fn as_of(&mut self, position: Position) -> BTreeMap<String, Vec<String>> {
-        let db = &mut self.db;
-        let mut rows = BTreeMap::new();
-        for view in versioned_views(db).await {
-            let columns =
-                sqlx::query!(r#"select keys as "keys!", columns as "columns!" from log.view_columns($1)"#, view)
-                    .fetch_one(&mut *db)
-                    .await
-                    .expect("columns");
-            let query = format!(
-                "select row({columns})::text as line from (select distinct on ({keys}) * from {view}_versions where from_position <= {position} order by {keys}, from_position desc) v where present order by 1",
-                columns = columns.columns,
-                keys = columns.keys
-            );
-            rows.insert(view, texts(db, &query).await);
-        }
-        rows
+        let newest = |view: &Versioned| {
+            let Versioned { name, keys, .. } = view;
+            format!(
+                "(select distinct on ({keys}) * from {name}_versions where from_position <= {position} order by {keys}, from_position desc) v where present"
+            )
+        };
+        rows_of(&mut self.db, newest).await
     }
 
     /// The current rows of every versioned view, as text.
     pub async fn current(&mut self) -> BTreeMap<String, Vec<String>> {
-        let db = &mut self.db;
-        let mut rows = BTreeMap::new();
-        for view in versioned_views(db).await {
-            let columns = sqlx::query!(r#"select columns as "columns!" from log.view_columns($1)"#, view)
-                .fetch_one(&mut *db)
-                .await
-                .expect("columns");
-            let query = format!("select row({})::text as line from {view} order by 1", columns.columns);
-            rows.insert(view, texts(db, &query).await);
-        }
-        rows
+        rows_of(&mut self.db, |view| view.name.clone()).await
     }
 }
 
-async fn versioned_views(db: &mut PgConnection) -> Vec<String> {
-    let query = "select replace(tablename, '_versions', '') as line from pg_tables where schemaname = 'views' and tablename like '%\\_versions' order by 1";
-    texts(db, query).await
+/// A versioned view with its columns.
+struct Versioned {
+    name: String,
+    keys: String,
+    columns: String,
+}
+
+/// Rows of every versioned view, in one statement: a history is looked at very often.
+async fn rows_of(db: &mut PgConnection, from: impl Fn(&Versioned) -> String) -> BTreeMap<String, Vec<String>> {
+    let views = versioned_views(db).await;
+    let parts = views
+        .iter()
+        .map(|view| format!("select '{}' as view, row({})::text as line from {}", view.name, view.columns, from(view)));
+    let all = parts.collect::<Vec<_>>().join(" union all ");
+    let lines = texts(db, &format!("select view || ': ' || line from ({all}) every order by view, line")).await;
+    let mut rows: BTreeMap<String, Vec<String>> = views.into_iter().map(|view| (view.name, Vec::new())).collect();
+    for line in lines {
+        let (view, line) = line.split_once(": ").expect("the statement names the view");
+        rows.get_mut(view).expect("a view").push(line.to_owned());
+    }
+    rows
+}
+
+async fn versioned_views(db: &mut PgConnection) -> Vec<Versioned> {
+    let query = "select concat_ws('|', v.name, c.keys, c.columns) from (select replace(tablename, '_versions', '') as name from pg_tables where schemaname = 'views' and tablename like '%\\_versions') v cross join lateral log.view_columns(v.name) c order by v.name";
+    let views = texts(db, query).await;
+    let parse = |line: String| match line.split('|').collect::<Vec<_>>().as_slice() {
+        [name, keys, columns] => {
+            let [name, keys, columns] = [name, keys, columns].map(|text| (*text).to_owned());
+            Versioned { name, keys, columns }
+        }
+        _ => panic!("{line} is not a view with its columns"),
+    };
+    views.into_iter().map(parse).collect()
 }
 
 pub async fn texts(db: &mut PgConnection, query: &str) -> Vec<String> {

@@ -3,6 +3,7 @@
 //! A closed loop finds out how much a server can do and how long an answer takes meanwhile. It hides how long a client
 //! would have waited in a queue: for that, requests must come at a fixed rate.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -30,6 +31,9 @@ const LONGEST_NANOS: u64 = 60_000_000_000;
 /// Decimal digits of a latency that are kept.
 const LATENCY_DIGITS: u8 = 3;
 
+/// That something is not shown, or is not there.
+pub const REFUSALS: [u16; 2] = [403, 404];
+
 /// What one measurement has seen.
 #[derive(Debug, Clone)]
 pub struct Tally {
@@ -45,7 +49,14 @@ pub struct Tally {
     pub elapsed: Duration,
     /// Nanoseconds from the first byte of a question to the last of its 2xx answer.
     pub latency: Histogram<u64>,
-    /// The first thing that went wrong.
+    /// How many whole answers had which status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Nanoseconds, in the same way, to answers of 403 and 404: to say that it may not show a thing, or that there is
+    /// none, the server has to look, too.
+    pub refusal_latency: Histogram<u64>,
+    /// The first answer of 403 or 404.
+    pub refusal: Option<String>,
+    /// The first thing that went wrong otherwise.
     pub trouble: Option<String>,
     /// Whether every question had been asked before the time was over.
     pub exhausted: bool,
@@ -53,27 +64,44 @@ pub struct Tally {
 
 impl Tally {
     fn new() -> Self {
-        let latency = Histogram::new_with_bounds(SHORTEST_NANOS, LONGEST_NANOS, LATENCY_DIGITS);
+        let latency = Histogram::new_with_bounds(SHORTEST_NANOS, LONGEST_NANOS, LATENCY_DIGITS)
+            .expect("the bounds are in order and the digits are at most five");
         Self {
             answers: 0,
             not_2xx: 0,
             errors: 0,
             wire_bytes: 0,
             elapsed: Duration::ZERO,
-            latency: latency.expect("the bounds are in order and the digits are at most five"),
+            refusal_latency: latency.clone(),
+            latency,
+            statuses: BTreeMap::new(),
+            refusal: None,
             trouble: None,
             exhausted: false,
         }
     }
 
+    /// The first thing that went wrong; that something was refused, only if there is nothing worse.
+    pub fn worst(&self) -> Option<&str> {
+        self.trouble.as_deref().or(self.refusal.as_deref())
+    }
+
     fn answered(&mut self, answer: Answer, path: &str, took: Duration) {
+        let nanos = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+        *self.statuses.entry(answer.status).or_default() += 1;
         if (200..300).contains(&answer.status) {
             self.answers += 1;
             self.wire_bytes += u64::try_from(answer.wire_bytes).unwrap_or(u64::MAX);
-            self.latency.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+            self.latency.saturating_record(nanos);
+            return;
+        }
+        self.not_2xx += 1;
+        let answered = || format!("{path} answered {}", answer.status);
+        if REFUSALS.contains(&answer.status) {
+            self.refusal_latency.saturating_record(nanos);
+            self.refusal.get_or_insert_with(answered);
         } else {
-            self.not_2xx += 1;
-            self.trouble.get_or_insert_with(|| format!("{path} answered {}", answer.status));
+            self.trouble.get_or_insert_with(answered);
         }
     }
 
@@ -89,6 +117,11 @@ impl Tally {
         self.wire_bytes += other.wire_bytes;
         self.elapsed = self.elapsed.max(other.elapsed);
         self.latency.add(&other.latency).expect("all histograms have the same bounds");
+        for (status, count) in other.statuses {
+            *self.statuses.entry(status).or_default() += count;
+        }
+        self.refusal_latency.add(&other.refusal_latency).expect("all histograms have the same bounds");
+        self.refusal = self.refusal.take().or(other.refusal);
         self.trouble = self.trouble.take().or(other.trouble);
         self.exhausted |= other.exhausted;
     }

@@ -1,15 +1,12 @@
 //! Real keys to ask for, asked of the API itself.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use serde_json::Value;
-use tokio::time::timeout;
 
 use super::ClientsError;
-use super::http::{Answer, Connection, HttpError, Whole};
 use super::questions::encoded;
-use super::target::Target;
+use super::reader::Reader;
 
 /// Items of one page; the most that the API gives.
 const PAGE_ITEMS: usize = 100;
@@ -17,8 +14,10 @@ const PAGE_ITEMS: usize = 100;
 const MAX_PAGES: usize = 30;
 /// Names that are searched for, to find identities.
 const NAMES: &[&str] = &["a", "e", "i", "m", "o", "s"];
-/// How long one answer may take.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Kinds of events that give things their names.
+const REGISTERING: &[&str] =
+    &["identity.registered", "identity.wallet_linked", "oracle.registered", "governance.proposed", "work.submitted"];
 
 /// A block and the position of its event in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,14 +42,30 @@ pub struct TransactionKey {
 pub struct Keys {
     /// The newest position that is known.
     pub position: u64,
+    /// Names of the sources.
+    pub sources: Vec<String>,
     /// Blocks of the first chain.
     pub blocks: Vec<BlockKey>,
+    /// Hashes of those blocks.
+    pub block_hashes: Vec<String>,
     /// Transactions of the first chain.
     pub transactions: Vec<TransactionKey>,
-    /// Addresses that sent or received.
+    /// Addresses that sent, received or worked.
     pub addresses: Vec<String>,
+    /// Addresses that an identity claims.
+    pub wallets: Vec<String>,
     /// Identities.
     pub identities: Vec<String>,
+    /// Those among them that show their statistics to everybody.
+    pub public_identities: Vec<String>,
+    /// Names that identities show.
+    pub names: Vec<String>,
+    /// Oracles.
+    pub oracles: Vec<String>,
+    /// Proposals.
+    pub proposals: Vec<String>,
+    /// Submissions of work.
+    pub submissions: Vec<String>,
     /// What could not be had, in sentences.
     pub notes: Vec<String>,
 }
@@ -59,33 +74,113 @@ impl Keys {
     /// Asks the API for keys. A route that refuses is noted and left out.
     pub async fn collect(reader: &mut Reader) -> Result<Self, ClientsError> {
         let mut keys = Self::default();
-        for item in keys.list(reader, &format!("/v1/explorer/blocks?limit={PAGE_ITEMS}")).await? {
-            if let (Some(height), Some(position)) = (item["height"].as_u64(), item["position"].as_u64()) {
-                keys.blocks.push(BlockKey { height, position });
-            }
-        }
-        let mut addresses = BTreeSet::new();
-        for item in keys.list(reader, &format!("/v1/explorer/transactions?limit={PAGE_ITEMS}")).await? {
-            if let (Some(tx_id), Some(position)) = (item["tx_id"].as_str(), item["position"].as_u64()) {
-                keys.transactions.push(TransactionKey { tx_id: tx_id.to_owned(), position });
-            }
-            let ends = [item["sender"].as_str(), item["recipient"].as_str()];
-            addresses.extend(ends.into_iter().flatten().map(str::to_owned));
-        }
+        let (mut addresses, mut identities) = (BTreeSet::new(), BTreeSet::new());
+        keys.add_chain(reader, &mut addresses).await?;
+        keys.add_names(reader, &mut identities).await?;
+        keys.add_ranked(reader, &mut addresses, &mut identities).await?;
+        keys.add_events(reader, &mut addresses, &mut identities).await?;
         keys.addresses = addresses.into_iter().collect();
-        let mut identities = BTreeSet::new();
-        for name in NAMES {
-            let notes = keys.notes.len();
-            let found = keys.list(reader, &format!("/v1/identity/search?name={name}&limit={PAGE_ITEMS}")).await?;
-            identities.extend(found.iter().filter_map(|item| item["identity_id"].as_str()).map(str::to_owned));
-            if keys.notes.len() > notes {
-                // What one name is refused, the others are too.
-                break;
+        keys.identities = identities.into_iter().collect();
+        keys.add_public(reader).await?;
+        keys.add_status(reader).await?;
+        Ok(keys)
+    }
+
+    async fn add_chain(&mut self, reader: &mut Reader, addresses: &mut BTreeSet<String>) -> Result<(), ClientsError> {
+        for item in self.list(reader, &format!("/v1/explorer/blocks?limit={PAGE_ITEMS}")).await? {
+            if let (Some(height), Some(position)) = (item["height"].as_u64(), item["position"].as_u64()) {
+                self.blocks.push(BlockKey { height, position });
+                self.block_hashes.extend(item["hash"].as_str().map(str::to_owned));
             }
         }
-        keys.identities = identities.into_iter().collect();
-        keys.position = keys.newest_position(reader).await?;
-        Ok(keys)
+        for item in self.list(reader, &format!("/v1/explorer/transactions?limit={PAGE_ITEMS}")).await? {
+            if let (Some(tx_id), Some(position)) = (item["tx_id"].as_str(), item["position"].as_u64()) {
+                self.transactions.push(TransactionKey { tx_id: tx_id.to_owned(), position });
+            }
+            addresses.extend(texts(&item, &["sender", "recipient"]));
+        }
+        Ok(())
+    }
+
+    async fn add_names(&mut self, reader: &mut Reader, identities: &mut BTreeSet<String>) -> Result<(), ClientsError> {
+        let path = |name: &&str| format!("/v1/identity/search?name={name}&limit={PAGE_ITEMS}");
+        for item in self.lists(reader, NAMES.iter().map(path)).await? {
+            identities.extend(texts(&item, &["identity_id"]));
+        }
+        Ok(())
+    }
+
+    async fn add_ranked(
+        &mut self,
+        reader: &mut Reader,
+        addresses: &mut BTreeSet<String>,
+        identities: &mut BTreeSet<String>,
+    ) -> Result<(), ClientsError> {
+        let path = |by| format!("/v1/pouw/leaderboard?type=all&timeframe=all&by={by}&limit={PAGE_ITEMS}");
+        for item in self.lists(reader, ["identity", "address"].into_iter().map(path)).await? {
+            addresses.extend(texts(&item, &["miner_address", "address"]));
+            identities.extend(texts(&item, &["identity_id"]));
+        }
+        Ok(())
+    }
+
+    /// The log names everything that was ever registered, whichever views there are.
+    async fn add_events(
+        &mut self,
+        reader: &mut Reader,
+        addresses: &mut BTreeSet<String>,
+        identities: &mut BTreeSet<String>,
+    ) -> Result<(), ClientsError> {
+        let (mut wallets, mut oracles) = (BTreeSet::new(), BTreeSet::new());
+        let (mut proposals, mut submissions) = (BTreeSet::new(), BTreeSet::new());
+        let path = |kind: &&str| format!("/v1/events?kind={kind}&limit={PAGE_ITEMS}");
+        let events = self.lists(reader, REGISTERING.iter().map(path)).await?;
+        for event in events.iter().filter(|event| event["stands"] == true) {
+            let body = &event["body"];
+            match event["kind"].as_str() {
+                Some("identity.registered") => identities.extend(texts(body, &["identity_id"])),
+                Some("identity.wallet_linked") => wallets.extend(texts(body, &["wallet_address"])),
+                Some("oracle.registered") => oracles.extend(texts(body, &["oracle_id"])),
+                Some("governance.proposed") => proposals.extend(texts(body, &["proposal_id"])),
+                Some("work.submitted") => {
+                    submissions.extend(texts(body, &["submission_id"]));
+                    addresses.extend(texts(body, &["miner_address"]));
+                }
+                Some(_) | None => {}
+            }
+        }
+        self.wallets = wallets.into_iter().collect();
+        self.oracles = oracles.into_iter().collect();
+        self.proposals = proposals.into_iter().collect();
+        self.submissions = submissions.into_iter().collect();
+        Ok(())
+    }
+
+    async fn add_public(&mut self, reader: &mut Reader) -> Result<(), ClientsError> {
+        let ids: Vec<_> = self.identities.iter().map(|id| encoded(id)).collect();
+        let path = |ids: &[String]| format!("/v1/identity?ids={}", ids.join(","));
+        for item in self.lists(reader, ids.chunks(PAGE_ITEMS).map(path)).await? {
+            self.names.extend(texts(&item, &["display_name"]));
+            if item["stats_visibility"] == "public" {
+                self.public_identities.extend(texts(&item, &["identity_id"]));
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_status(&mut self, reader: &mut Reader) -> Result<(), ClientsError> {
+        let status = match reader.json("/v1/status").await? {
+            Ok(status) => status,
+            Err(why) => {
+                self.notes.push(why);
+                Value::Null
+            }
+        };
+        let sources = status["sources"].as_array().map(Vec::as_slice).unwrap_or_default();
+        self.sources = sources.iter().flat_map(|source| texts(source, &["name"])).collect();
+        let seen = self.blocks.iter().map(|block| block.position).max();
+        self.position = status["position"].as_u64().or(seen).unwrap_or_default();
+        Ok(())
     }
 
     /// Transactions that were there at every one of the positions beside them: some of the oldest ones known, and the
@@ -102,16 +197,20 @@ impl Keys {
         (oldest.into_iter().map(|transaction| transaction.tx_id.as_str()).collect(), later)
     }
 
-    async fn newest_position(&mut self, reader: &mut Reader) -> Result<u64, ClientsError> {
-        let status = match reader.json("/v1/status").await? {
-            Ok(status) => status["position"].as_u64(),
-            Err(why) => {
-                self.notes.push(why);
-                None
+    /// All items of lists that are alike: when one is refused, the others are not asked for.
+    async fn lists(
+        &mut self,
+        reader: &mut Reader,
+        paths: impl Iterator<Item = String>,
+    ) -> Result<Vec<Value>, ClientsError> {
+        let (mut items, notes) = (Vec::new(), self.notes.len());
+        for path in paths {
+            items.append(&mut self.list(reader, &path).await?);
+            if self.notes.len() > notes {
+                break;
             }
-        };
-        let seen = self.blocks.iter().map(|block| block.position).max();
-        Ok(status.or(seen).unwrap_or_default())
+        }
+        Ok(items)
     }
 
     async fn list(&mut self, reader: &mut Reader, path: &str) -> Result<Vec<Value>, ClientsError> {
@@ -137,119 +236,15 @@ impl Keys {
     }
 }
 
-/// How often the API's cache has been asked, by its own count since it started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheCounts {
-    hits: u64,
-    misses: u64,
-}
-
-impl CacheCounts {
-    /// Reads them from the text of `/metrics`; a counter that has never counted is not there.
-    fn from_metrics(text: &str) -> Option<Self> {
-        let count = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
-        let (hits, misses) = (count("chert_api_cache_hits_total "), count("chert_api_cache_misses_total "));
-        if hits.is_none() && misses.is_none() {
-            return None;
-        }
-        Some(Self { hits: hits.unwrap_or_default(), misses: misses.unwrap_or_default() })
-    }
-
-    /// Hits among a thousand questions since an earlier count; none when there were no questions.
-    pub fn permille_since(self, earlier: Self) -> Option<u64> {
-        let hits = self.hits.saturating_sub(earlier.hits);
-        let asked = hits.saturating_add(self.misses.saturating_sub(earlier.misses));
-        hits.saturating_mul(1_000).checked_div(asked)
-    }
-}
-
-/// Asks one question after the other and looks at the answers.
-#[derive(Debug)]
-pub struct Reader {
-    target: Target,
-    kept: Option<Connection>,
-}
-
-impl Reader {
-    /// A reader; it connects when it is first asked.
-    pub fn new(target: Target) -> Self {
-        Self { target, kept: None }
-    }
-
-    /// The whole answer for a path.
-    pub async fn whole(&mut self, path: &str) -> Result<(Answer, Whole), ClientsError> {
-        let asked = timeout(ANSWER_TIMEOUT, self.ask(path)).await.unwrap_or(Err(HttpError::Late));
-        let address = self.target.address();
-        asked.map_err(|source| ClientsError::NoAnswer { address, path: path.to_owned(), source })
-    }
-
-    /// The JSON of a 2xx answer, or a sentence about why there is none.
-    pub async fn json(&mut self, path: &str) -> Result<Result<Value, String>, ClientsError> {
-        let (answer, whole) = self.whole(path).await?;
-        if !(200..300).contains(&answer.status) {
-            return Ok(Err(format!("{path} answered {}, so it shows no keys", answer.status)));
-        }
-        Ok(serde_json::from_slice(&whole.body).map_err(|_| format!("{path} did not answer JSON, so it shows no keys")))
-    }
-
-    /// Whether a path answers with a 2xx status, and if not, what it did.
-    pub async fn tried(&mut self, path: &str) -> Result<(), String> {
-        match self.whole(path).await {
-            Ok((answer, _)) if (200..300).contains(&answer.status) => Ok(()),
-            Ok((answer, _)) => Err(format!("{path} answered {}", answer.status)),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-
-    /// What the API says about its cache, if it says anything.
-    pub async fn cache_counts(&mut self) -> Option<CacheCounts> {
-        let (answer, whole) = self.whole("/metrics").await.ok()?;
-        if answer.status != 200 {
-            return None;
-        }
-        CacheCounts::from_metrics(&String::from_utf8_lossy(&whole.body))
-    }
-
-    async fn ask(&mut self, path: &str) -> Result<(Answer, Whole), HttpError> {
-        // Measurements lie between two of these questions, and a server may close what is idle for long.
-        if let Some(mut connection) = self.kept.take()
-            && let Ok(answered) = self.ask_over(&mut connection, path).await
-        {
-            return Ok(self.keep(connection, answered));
-        }
-        let mut connection = Connection::open(self.target.address()).await?;
-        let answered = self.ask_over(&mut connection, path).await?;
-        Ok(self.keep(connection, answered))
-    }
-
-    async fn ask_over(&self, connection: &mut Connection, path: &str) -> Result<(Answer, Whole), HttpError> {
-        let mut whole = Whole::default();
-        let answer = connection.ask(&self.target.request(path), Some(&mut whole)).await?;
-        Ok((answer, whole))
-    }
-
-    fn keep(&mut self, connection: Connection, answered: (Answer, Whole)) -> (Answer, Whole) {
-        if answered.0.reusable {
-            self.kept = Some(connection);
-        }
-        answered
-    }
+/// The texts under some names, without those that are missing or empty.
+fn texts(item: &Value, names: &[&str]) -> Vec<String> {
+    let found = names.iter().filter_map(|name| item[*name].as_str());
+    found.filter(|text| !text.is_empty()).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_cache_is_read_from_the_metrics() {
-        let text = "# TYPE chert_api_cache_hits_total counter\nchert_api_cache_hits_total 90\n\
-                    chert_api_cache_misses_total 30\nchert_api_cache_bytes 12\n";
-        let counts = CacheCounts::from_metrics(text).expect("two counters");
-        assert_eq!(counts, CacheCounts { hits: 90, misses: 30 });
-        assert_eq!(counts.permille_since(CacheCounts { hits: 60, misses: 20 }), Some(750));
-        assert_eq!(counts.permille_since(counts), None);
-        assert_eq!(CacheCounts::from_metrics("up 1"), None);
-    }
 
     #[test]
     fn settled_transactions_are_older_than_every_position_they_are_asked_at() {

@@ -10,6 +10,13 @@ const MIXED_QUESTIONS: usize = 4_096;
 /// Steps through lists of keys, so that neighbours in a list are not neighbours in time.
 const STRIDE: usize = 7_919;
 
+/// The lists that a dashboard of governance shows.
+const PROPOSAL_LISTS: &[&str] = &[
+    "/v1/governance/proposals?limit=20",
+    "/v1/governance/proposals?status=active&limit=20",
+    "/v1/governance/proposals?status=passed&limit=20",
+];
+
 /// Percent-encodes a key for a path segment or the value of a parameter.
 pub fn encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
@@ -28,6 +35,8 @@ pub fn encoded(text: &str) -> String {
 pub enum Questions {
     /// The same ones over and over; never empty.
     Cycle(Vec<String>),
+    /// Each in its turn, and then no more.
+    Once(Vec<String>),
     /// Every first key with every second one, once each, all first keys before the next second one.
     Grid(Grid),
     /// The numbers from 1 to `count`, once each, scattered.
@@ -64,6 +73,7 @@ impl Questions {
                 let turn = number.checked_rem(len(paths))?;
                 paths.get(usize::try_from(turn).ok()?).cloned()
             }
+            Self::Once(paths) => paths.get(usize::try_from(number).ok()?).cloned(),
             Self::Grid(grid) => {
                 let firsts = len(&grid.firsts);
                 let first = usize::try_from(number.checked_rem(firsts)?).ok()?;
@@ -88,7 +98,7 @@ impl Questions {
 }
 
 /// Another order of the numbers below `count`, in which neighbours are far apart.
-fn scattered(number: u64, count: u64) -> u64 {
+pub fn scattered(number: u64, count: u64) -> u64 {
     /// A prime: times it, numbers below `count` stay distinct unless it divides `count`.
     const FAR: u64 = 2_147_483_647;
     if count.is_multiple_of(FAR) {
@@ -151,21 +161,47 @@ pub fn mixed_kinds(keys: &Keys) -> Vec<Vec<String>> {
     let addresses: Vec<_> = keys.addresses.iter().map(|address| encoded(address)).collect();
     let identities: Vec<_> = keys.identities.iter().map(|identity| encoded(identity)).collect();
     let events: Vec<_> = keys.blocks.iter().map(|block| block.position.to_string()).collect();
+    let public: Vec<_> = keys.public_identities.iter().map(|identity| encoded(identity)).collect();
+    let oracles: Vec<_> = keys.oracles.iter().map(|oracle| encoded(oracle)).collect();
+    let proposals: Vec<_> = keys.proposals.iter().map(|proposal| encoded(proposal)).collect();
     let each = |front: &str, keys: &[String], end: &str| -> Vec<String> {
         keys.iter().map(|key| format!("{front}{key}{end}")).collect()
     };
     let searched: Vec<_> = [&heights, &transactions, &addresses, &identities].into_iter().flatten().cloned().collect();
     let kinds = [
+        // Block explorers.
         vec!["/v1/explorer/blocks?limit=20".to_owned()],
         each("/v1/explorer/block/", &heights, ""),
         each("/v1/explorer/tx/", &transactions, ""),
         each("/v1/explorer/address/", &addresses, "/balance"),
         each("/v1/explorer/address/", &addresses, "/history?limit=20"),
-        each("/v1/identity/", &identities, ""),
         each("/v1/explorer/search?q=", &searched, ""),
         each("/v1/events?limit=20&after=", &events, ""),
+        // Wallets: the profile, its wallets and who follows it, its work, its place.
+        each("/v1/identity/", &identities, ""),
+        each("/v1/identity/", &identities, "/wallets"),
+        each("/v1/identity/", &identities, "/followers?limit=20"),
+        each("/v1/identity/", &public, "/stats"),
+        each("/v1/pouw/stats/", &public, ""),
+        each("/v1/pouw/history/", &public, "?limit=20"),
+        leaderboards(),
+        // Dashboards of governance and of oracles.
+        PROPOSAL_LISTS.iter().map(|path| (*path).to_owned()).collect(),
+        each("/v1/governance/proposals/", &proposals, ""),
+        each("/v1/governance/proposals/", &proposals, "/votes?limit=20"),
+        each("/v1/governance/power/", &identities, ""),
+        each("/v1/governance/stats/", &identities, ""),
+        each("/v1/pouw/oracle/", &oracles, "/performance"),
     ];
     kinds.into_iter().filter(|paths| !paths.is_empty()).collect()
+}
+
+fn leaderboards() -> Vec<String> {
+    let of = |work_type: &'static str| {
+        let path = move |timeframe| format!("/v1/pouw/leaderboard?type={work_type}&timeframe={timeframe}&limit=20");
+        ["day", "week", "month", "all"].map(path)
+    };
+    ["all", "boinc", "nuw"].into_iter().flat_map(of).collect()
 }
 
 /// The kinds in turn, each going through its own keys; none without a kind.

@@ -138,7 +138,8 @@ impl fmt::Display for Report {
     }
 }
 
-fn latency(latency: Duration) -> String {
+/// A duration with a unit that suits it.
+pub(super) fn latency(latency: Duration) -> String {
     let micros = latency.as_micros();
     match micros {
         0 => "-".to_owned(),
@@ -153,7 +154,8 @@ fn hundredths(permille: u64) -> String {
     format!("{}.{:02}", rounded / 100, rounded % 100)
 }
 
-fn tenths(permille: u64) -> String {
+/// Thousandths as hundredths with one digit behind the point.
+pub(super) fn tenths(permille: u64) -> String {
     format!("{}.{}", permille / 10, permille % 10)
 }
 

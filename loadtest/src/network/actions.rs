@@ -2,6 +2,7 @@
 //!
 //! Each submodule makes the transactions of one noun; this file decides how often.
 
+mod delegation;
 mod governance;
 mod identity;
 mod money;
@@ -21,31 +22,33 @@ type Action = fn(&mut Draft<'_>);
 
 /// How often each action is chosen, relative to the sum. An action that is not possible now becomes a transfer.
 const ACTIONS: &[(u64, Action)] = &[
-    (4_700, money::transfer),
+    (3_900, money::transfer),
     (120, money::outputs),
     (30, money::burn),
     (150, money::mint),
     (3_600, work::submit),
     (120, identity::register),
-    (90, identity::update),
-    (20, identity::rotate_key),
-    (180, identity::link_wallet),
-    (30, identity::unlink_wallet),
-    (250, social::follow),
-    (40, social::unfollow),
-    (120, social::stake),
-    (40, social::unstake),
-    (10, governance::propose),
-    (200, governance::vote),
-    (40, governance::delegate),
-    (15, governance::undelegate),
-    (3, work::slash),
+    (120, identity::update),
+    (25, identity::rotate_key),
+    (250, identity::link_wallet),
+    (40, identity::unlink_wallet),
+    (1_000, social::follow),
+    (100, social::unfollow),
+    (250, social::stake),
+    (60, social::unstake),
+    (25, governance::propose),
+    (450, governance::vote),
+    (80, delegation::delegate),
+    (25, delegation::undelegate),
+    (5, work::slash),
 ];
 
 /// One block in so many is empty.
 const EMPTY_EVERY: u64 = 40;
-/// Until half of the identities are registered, one action in so many is a registration.
-const EARLY_REGISTRATION_EVERY: u64 = 6;
+/// Until two thirds of the identities are registered, one action in so many is a registration.
+const EARLY_REGISTRATION_EVERY: u64 = 4;
+/// So many accounts are given money at a time.
+const FUNDED_AT_ONCE: usize = 16;
 
 /// Fills a block.
 pub fn fill(draft: &mut Draft<'_>) {
@@ -54,8 +57,8 @@ pub fn fill(draft: &mut Draft<'_>) {
         1 => work::register_oracles(draft),
         _ => {}
     }
-    draft.powers_frozen = governance::opens(draft.world, draft.time_ms);
     governance::conclude(draft);
+    governance::propose_if_none_is_pending(draft);
     let mean = draft.config.txs_per_block;
     let wanted = if draft.dice.one_in(EMPTY_EVERY) { 0 } else { draft.dice.below(2 * mean + 1) };
     while draft.len() < wanted {
@@ -79,7 +82,7 @@ fn one(draft: &mut Draft<'_>) {
     if draft.dice.per_mille(config.stealth_per_mille) {
         return money::stealth(draft);
     }
-    if draft.world.registered < config.identities / 2 && draft.dice.one_in(EARLY_REGISTRATION_EVERY) {
+    if draft.world.registered < config.identities / 3 * 2 && draft.dice.one_in(EARLY_REGISTRATION_EVERY) {
         return identity::register(draft);
     }
     let total: u64 = ACTIONS.iter().map(|(weight, _)| weight).sum();
@@ -109,11 +112,13 @@ fn two_people(draft: &mut Draft<'_>) -> Option<(usize, usize)> {
     Some((first, if second >= first { second + 1 } else { second }))
 }
 
-/// A transfer out of deep pockets, so that an account can pay its fees.
-fn fund(draft: &mut Draft<'_>, account: usize) {
-    let amount = 1_000_000 + draft.dice.below(1_000_000_000);
+/// A transfer out of deep pockets, so that an account and those after it can pay their fees.
+fn fund_next(draft: &mut Draft<'_>, account: usize) {
+    let last = (account + FUNDED_AT_ONCE).min(draft.cast.plain_accounts());
+    let parts = (account..last).map(|account| (account, 1_000_000 + draft.dice.below(1_000_000_000))).collect();
     let from = From::Account(money::rich(draft));
-    draft.send(Order { kind: Kind::Transfer, from, to: To::Account(account), amount, data: None, genuine: true });
+    let to = To::Several(parts);
+    draft.send(Order { kind: Kind::Transfer, from, to, amount: 0, data: None, genuine: true });
 }
 
 /// Whether an account can pay the fee of another transaction.

@@ -9,11 +9,11 @@ use serde_json::value::RawValue;
 use super::cast::{LEVY, ORIGIN, REGISTRY};
 use super::config::NetworkConfig;
 use super::journal::{FoundStep, Journal};
+use super::ledger::Ledger;
 use super::miner::{Miner, Step};
 use super::store::Store;
 use super::tally::Tally;
 use super::wire::{EncodedBlock, rfc3339_ms};
-use super::world::Ledger;
 use super::{ConfigError, NetworkError};
 
 /// A checkpoint is written after so many transactions: re-mining them takes about a second.
@@ -303,7 +303,7 @@ impl Chain {
         }
     }
 
-    /// All balances on the current branch.
+    /// The network's own books on the current branch.
     pub fn ledger(&self) -> Ledger {
         Ledger::of(self.miner.world(), &self.miner.cast)
     }

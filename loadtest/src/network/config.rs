@@ -61,7 +61,8 @@ impl Default for NetworkConfig {
             chain_id: "chert-synthetic-1".to_owned(),
             genesis_time: DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(1_767_225_600),
             block_time_ms: 2_000,
-            history_block_time_ms: 60_000,
+            // Six weeks in 500 blocks, so that the day, the week and the month before the head differ.
+            history_block_time_ms: 7_200_000,
             txs_per_block: 20,
             history_blocks: 500,
             fork_every_blocks: 50,
@@ -70,8 +71,8 @@ impl Default for NetworkConfig {
             defect_per_mille: 10,
             oddity_per_mille: 10,
             stealth_per_mille: 2,
-            accounts: 3_000,
-            identities: 1_000,
+            accounts: 9_000,
+            identities: 3_000,
             oracles: 5,
             validators: 4,
         }

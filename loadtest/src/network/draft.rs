@@ -2,6 +2,8 @@
 //!
 //! It must not know what payloads mean; the actions decide that.
 
+use std::collections::BTreeSet;
+
 use super::cast::{Actor, Cast, FURNACE, ORIGIN, REGISTRY};
 use super::config::NetworkConfig;
 use super::dice::{Dice, TxIds, TxPlace, derive_bytes, mix, to_u64};
@@ -65,8 +67,11 @@ pub struct Draft<'a> {
     pub height: u64,
     /// Its time in unix milliseconds.
     pub time_ms: u64,
-    /// A proposal opens in this block, so powers must not change in it: readers may take them before or after.
-    pub powers_frozen: bool,
+    /// Identities whose stake has changed in this block. They do not delegate in it: readers may judge a delegation by the
+    /// stake at that moment or at the end of the block.
+    pub restaked: BTreeSet<usize>,
+    /// Identities that have delegated in this block. Their stake does not change in it, for the same reason.
+    pub delegated: BTreeSet<usize>,
     ids: &'a TxIds,
     branch: u32,
     tx_ids: Vec<String>,
@@ -90,7 +95,8 @@ impl<'a> Draft<'a> {
             dice,
             height,
             time_ms,
-            powers_frozen: false,
+            restaked: BTreeSet::new(),
+            delegated: BTreeSet::new(),
             ids,
             branch,
             tx_ids: Vec::new(),

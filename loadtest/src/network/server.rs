@@ -100,7 +100,7 @@ impl NetworkHandle {
         self.node.read(Chain::head)
     }
 
-    /// All balances on the current branch.
+    /// The network's own books on the current branch.
     pub fn ledger(&self) -> Ledger {
         self.node.read(Chain::ledger)
     }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::cast::{Cast, LEVY, ORIGIN, REGISTRY};
+use super::cast::Cast;
+use super::ledger::{MinerBook, OracleBook, ProposalBook, Visibility};
 use super::tally::Tally;
 
 const CHUNK: usize = 16;
@@ -88,10 +89,23 @@ pub struct Identity {
     pub links: u8,
     /// Genuine key rotations so far.
     pub rotations: u64,
-    /// To whom it delegates now, and how much.
-    pub delegated_out: Option<(usize, u64)>,
-    /// What others delegate to it.
+    /// Who may see its statistics.
+    pub visibility: Visibility,
+    /// What it delegates now.
+    pub gives: Option<Given>,
+    /// What counts of the delegations to it.
     pub delegated_in: u64,
+}
+
+/// A delegation, seen from the one who gives. Nobody gives to two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Who receives.
+    pub to: usize,
+    /// Power given; own stake covered it when it was given.
+    pub amount: u64,
+    /// What counts now: no more than own stake.
+    pub counted: u64,
 }
 
 /// An open proposal.
@@ -111,6 +125,27 @@ pub struct Proposal {
     pub votes: Shared<BTreeMap<usize, (Choice, u64)>>,
     /// Whether it was finalised as passed and waits for its execution.
     pub passed: bool,
+}
+
+impl Proposal {
+    /// Powers that voted for it, against it, and neither.
+    pub fn sums(&self) -> (u64, u64, u64) {
+        let sum = |wanted: Choice| -> u64 {
+            self.votes.get().values().filter(|(choice, _)| *choice == wanted).map(|(_, power)| power).sum()
+        };
+        (sum(Choice::For), sum(Choice::Against), sum(Choice::Abstain))
+    }
+
+    /// Whether a block of this time is past the end of voting.
+    pub fn is_over(&self, time_ms: u64) -> bool {
+        time_ms > self.ends_s * 1_000
+    }
+
+    /// What the votes come to.
+    pub fn is_carried(&self) -> bool {
+        let (yes, no, abstain) = self.sums();
+        yes > no && yes + no + abstain >= self.quorum
+    }
 }
 
 /// How somebody votes.
@@ -135,6 +170,10 @@ pub struct Submission {
     pub oracle: usize,
     /// Its type of work.
     pub work_type: String,
+    /// What it counts, once accepted.
+    pub score: MinerBook,
+    /// Whether it was rejected since.
+    pub rejected: bool,
 }
 
 /// The state after a block.
@@ -158,9 +197,17 @@ pub struct World {
     pub proposals: Vec<Proposal>,
     /// Proposals so far.
     pub proposals_made: u64,
+    /// Proposals that nothing more happens to, by id.
+    pub concluded: Shared<BTreeMap<u64, ProposalBook>>,
     /// Recent submissions.
     pub submissions: Shared<VecDeque<Submission>>,
-    /// Recent follows: follower and followed.
+    /// What the work of each account's miner counts.
+    pub miners: Chunked<MinerBook>,
+    /// What each oracle has done.
+    pub oracles: Vec<OracleBook>,
+    /// Whom each identity follows, in order.
+    pub following: Chunked<Vec<usize>>,
+    /// Recent follows that stand: follower and followed.
     pub follows: VecDeque<(usize, usize)>,
     /// Base units staked in all.
     pub staked: u64,
@@ -195,7 +242,11 @@ impl World {
             registered: 0,
             proposals: Vec::new(),
             proposals_made: 0,
+            concluded: Shared::default(),
             submissions: Shared::default(),
+            miners: Chunked::new(cast.accounts.len()),
+            oracles: vec![OracleBook::default(); cast.oracles.len()],
+            following: Chunked::new(cast.identity_ids.len()),
             follows: VecDeque::new(),
             staked: 0,
             levy: 0,
@@ -221,70 +272,18 @@ impl World {
     /// Voting power of an identity: own stake, plus delegated in, minus delegated out.
     pub fn power(&self, cast: &Cast, identity: usize) -> u64 {
         let entry = self.identities.get(identity);
-        let out = entry.delegated_out.map_or(0, |(_, amount)| amount);
-        (self.own_stake(cast, identity) + entry.delegated_in).saturating_sub(out)
-    }
-}
-
-/// Money on the current branch: what a reader's balances must equal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Ledger {
-    /// Height it is true for.
-    pub height: u64,
-    /// Balance in base units of every address that was ever touched and does not burn.
-    pub balances: BTreeMap<String, u64>,
-    /// Transactions sent, by address, where any were.
-    pub sent: BTreeMap<String, u64>,
-    /// Allocated in block 0.
-    pub allocated: u64,
-    /// Minted since.
-    pub minted: u64,
-    /// Sent to the furnace, gone.
-    pub burned: u64,
-    /// Sent into stealth outputs.
-    pub undisclosed: u64,
-}
-
-impl Ledger {
-    /// Reads the ledger off a world.
-    pub(crate) fn of(world: &World, cast: &Cast) -> Self {
-        let mut balances = BTreeMap::new();
-        let mut sent = BTreeMap::new();
-        for (index, actor) in cast.accounts.iter().enumerate() {
-            let account = world.accounts.get(index);
-            if account.balance > 0 || account.nonce > 0 {
-                balances.insert(actor.address.clone(), account.balance);
-            }
-            if account.nonce > 0 {
-                sent.insert(actor.address.clone(), account.nonce);
-            }
-        }
-        for (address, balance) in [(LEVY, world.levy), (REGISTRY, world.registry)] {
-            if balance > 0 {
-                balances.insert(address.to_owned(), balance);
-            }
-        }
-        if world.origin_nonce > 0 {
-            sent.insert(ORIGIN.to_owned(), world.origin_nonce);
-        }
-        Self {
-            height: world.height.unwrap_or(0),
-            balances,
-            sent,
-            allocated: world.allocated,
-            minted: world.minted,
-            burned: world.burned,
-            undisclosed: world.undisclosed,
-        }
+        let out = entry.gives.map_or(0, |given| given.counted);
+        self.own_stake(cast, identity) + entry.delegated_in - out
     }
 
-    /// Balances plus undisclosed money.
-    pub fn total(&self) -> u64 {
-        self.balances.values().sum::<u64>() + self.undisclosed
-    }
-
-    /// Allocations plus mints minus burns: must equal [`Self::total`].
-    pub fn supply(&self) -> u64 {
-        self.allocated + self.minted - self.burned
+    /// Lets what an identity delegates follow its stake, after that has changed.
+    pub fn cover(&mut self, cast: &Cast, identity: usize) {
+        let Some(given) = self.identities.get(identity).gives else { return };
+        let counted = given.amount.min(self.own_stake(cast, identity));
+        if counted != given.counted {
+            let receiver = self.identities.change(given.to);
+            receiver.delegated_in = receiver.delegated_in - given.counted + counted;
+            self.identities.change(identity).gives = Some(Given { counted, ..given });
+        }
     }
 }

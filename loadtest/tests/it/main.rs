@@ -1,7 +1,9 @@
 //! The synthetic network from outside: its chain, its wire, its faults and its restarts.
 
+mod books;
 mod chain;
 mod content;
+mod proportions;
 mod restart;
 mod server;
 mod support;

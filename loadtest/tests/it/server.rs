@@ -60,7 +60,8 @@ async fn every_way_to_leave_out_parameters_is_accepted() {
 
 #[tokio::test]
 async fn pages_of_blocks_lead_down_to_block_zero() {
-    let network = still(small()).await;
+    // A `Value` cannot hold half a surrogate pair.
+    let network = still(NetworkConfig { oddity_per_mille: 0, ..small() }).await;
     let mut params = json!({ "limit": 7, "include_txs": false });
     let mut heights = vec![];
     loop {

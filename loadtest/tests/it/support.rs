@@ -1,5 +1,7 @@
 //! A second reading of the wire's rules, so that the generator is not its own judge.
 
+use std::collections::BTreeMap;
+
 use ed25519_dalek::{Signature, VerifyingKey};
 use loadtest::network::{Chain, NetworkConfig, StoredBlock};
 use serde::Deserialize;
@@ -114,4 +116,27 @@ pub fn signed_text(chain_id: &str, tx: &Tx<'_>) -> String {
         &data,
     ]
     .join("\n")
+}
+
+/// A transaction with a payload, as it stands in a block.
+pub struct StoredTx {
+    pub sender: String,
+    pub payload: Value,
+    /// The payload's fields as the block spells them; empty unless the payload is a plain object.
+    pub spelled: BTreeMap<String, String>,
+}
+
+/// The time of each block and its payloads, in order.
+pub fn payloads(chain: &Chain) -> Vec<(String, Vec<StoredTx>)> {
+    let of = |block: &StoredBlock| {
+        let header: Value = serde_json::from_str(&block.json_without_transactions()).expect("JSON");
+        let time = header["timestamp"].as_str().expect("text").to_owned();
+        let stored = |tx: &Tx<'_>| {
+            let raw: BTreeMap<String, Box<RawValue>> = serde_json::from_str(tx.data?.get()).unwrap_or_default();
+            let spelled = raw.into_iter().map(|(name, value)| (name, value.get().to_owned())).collect();
+            Some(StoredTx { sender: tx.sender.clone(), payload: payload(tx)?, spelled })
+        };
+        (time, transactions(block).iter().filter_map(stored).collect())
+    };
+    blocks(chain).iter().map(of).collect()
 }

@@ -6,13 +6,12 @@ use schema::store::StoreError;
 use schema::versioned::Rows;
 use sqlx::PgConnection;
 
-use super::{Claim, ClaimKey, ClaimsTable, IdentitiesTable, Identity, IdentityKey};
+use super::{Claim, ClaimKey, Identities, IdentitiesTable, Identity, IdentityKey};
 use crate::projections::World;
 
 /// Every source's claims to some identities, and what level two made of them.
 pub(super) async fn by_identity(
-    claims: &mut Rows<ClaimsTable>,
-    identities: &mut Rows<IdentitiesTable>,
+    known: &mut Identities,
     db: &mut PgConnection,
     wanted: &BTreeSet<Vec<u8>>,
     world: &World,
@@ -20,7 +19,7 @@ pub(super) async fn by_identity(
     let keys = wanted.iter().flat_map(|identity_id| {
         world.sources.keys().map(|source| ClaimKey { source_id: source.0, identity_id: identity_id.clone() })
     });
-    let asked = claims.missing(keys.collect());
+    let asked = known.claims.missing(keys.collect());
     if !asked.is_empty() {
         let ids: Vec<Vec<u8>> =
             asked.iter().map(|key| key.identity_id.clone()).collect::<BTreeSet<_>>().into_iter().collect();
@@ -52,9 +51,9 @@ pub(super) async fn by_identity(
             };
             (ClaimKey { source_id: row.source_id, identity_id: row.identity_id }, claim)
         });
-        claims.loaded(asked, found);
+        known.claims.loaded(asked, found);
     }
-    chosen(identities, db, wanted).await
+    chosen(&mut known.identities, db, wanted).await
 }
 
 async fn chosen(

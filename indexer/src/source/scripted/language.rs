@@ -13,8 +13,9 @@
 //! | `burn alice 2` | the same as `alice -> furnace 2` |
 //! | `alice !social.follow {…}` | a payload of this kind with these fields |
 //! | `alice !{…}` | a payload as it stands |
+//! | `@3600` | no action: this block and those on top of it are 3600 seconds later; `@-60` is a minute earlier |
 //!
-//! Every action but `allocate` and `mint` may end with `fee 1`.
+//! Every action but `allocate` and `mint` may end with `fee 1`. Without `@` a block is ten seconds after its parent.
 
 use schema::chain::{Amount, Height};
 
@@ -40,6 +41,7 @@ pub(super) enum Line {
     Block {
         height: Height,
         primes: usize,
+        seconds_later: i64,
         actions: Vec<Action>,
     },
     Reorg {
@@ -75,8 +77,19 @@ fn line(step: &str) -> Result<Line, ScriptError> {
     let (label, actions) = step.split_once(':').ok_or_else(|| ScriptError::new(step, "neither a block nor a fork"))?;
     let height = label.trim().trim_end_matches('\'');
     let primes = label.trim().len() - height.len();
-    let actions = split(actions, ',').into_iter().filter(|action| !action.is_empty());
-    Ok(Line::Block { height: number(step, height)?, primes, actions: actions.map(action).collect::<Result<_, _>>()? })
+    let (mut seconds_later, mut said) = (0_i64, Vec::new());
+    for text in split(actions, ',').into_iter().filter(|text| !text.is_empty()) {
+        match text.strip_prefix('@') {
+            Some(shift) => seconds_later = shifted(seconds_later, text, shift)?,
+            None => said.push(action(text)?),
+        }
+    }
+    Ok(Line::Block { height: number(step, height)?, primes, seconds_later, actions: said })
+}
+
+fn shifted(seconds: i64, text: &str, shift: &str) -> Result<i64, ScriptError> {
+    let more = shift.trim().parse::<i64>().map_err(|bad| ScriptError::new(text, bad.to_string()))?;
+    seconds.checked_add(more).ok_or_else(|| ScriptError::new(text, "too late"))
 }
 
 fn action(text: &str) -> Result<Action, ScriptError> {

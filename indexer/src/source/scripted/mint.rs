@@ -28,12 +28,12 @@ pub(super) fn steps(lines: &[Line]) -> Result<Vec<Step>, ScriptError> {
     let mut branch = Branch::default();
     let mut steps = Vec::with_capacity(lines.len() + 1);
     if !matches!(lines.first(), Some(Line::Block { height: Height::GENESIS, .. })) {
-        steps.push(Step::Block(branch.mine(Height::GENESIS, 0, &[])?));
+        steps.push(Step::Block(branch.mine(Height::GENESIS, 0, 0, &[])?));
     }
     for line in lines {
         match line {
-            Line::Block { height, primes, actions } => {
-                steps.push(Step::Block(branch.mine(*height, *primes, actions)?));
+            Line::Block { height, primes, seconds_later, actions } => {
+                steps.push(Step::Block(branch.mine(*height, *primes, *seconds_later, actions)?));
             }
             Line::Reorg { to } => {
                 branch.cut(*to)?;
@@ -47,29 +47,51 @@ pub(super) fn steps(lines: &[Line]) -> Result<Vec<Step>, ScriptError> {
 /// The branch that is being built: everything about a block follows from the blocks below it.
 #[derive(Default)]
 struct Branch {
-    blocks: Vec<(BlockUnit, Vec<Action>)>,
+    blocks: Vec<Mined>,
+}
+
+/// A block and how it was written.
+struct Mined {
+    unit: BlockUnit,
+    seconds_later: i64,
+    actions: Vec<Action>,
 }
 
 impl Branch {
     fn cut(&mut self, to: Height) -> Result<(), ScriptError> {
         let before = self.blocks.len();
-        self.blocks.retain(|(block, _)| block.height <= to);
+        self.blocks.retain(|block| block.unit.height <= to);
         if self.blocks.len() == before {
             return Err(ScriptError::new(&format!("~{to}"), "there is nothing above that height"));
         }
         Ok(())
     }
 
-    fn mine(&mut self, height: Height, primes: usize, actions: &[Action]) -> Result<BlockUnit, ScriptError> {
+    /// Time of a block: every shift below it counts.
+    fn time(&self, height: Height, seconds_later: i64) -> Option<DateTime<Utc>> {
+        let mut seconds = BLOCK_SECONDS.checked_mul(height.to_db())?;
+        for shift in self.blocks.iter().map(|block| block.seconds_later).chain([seconds_later]) {
+            seconds = seconds.checked_add(shift)?;
+        }
+        DateTime::<Utc>::from_timestamp(GENESIS_SECONDS, 0)?.checked_add_signed(TimeDelta::try_seconds(seconds)?)
+    }
+
+    fn mine(
+        &mut self,
+        height: Height,
+        primes: usize,
+        seconds_later: i64,
+        actions: &[Action],
+    ) -> Result<BlockUnit, ScriptError> {
         let at = format!("{height}:");
-        let parent = self.blocks.last().map(|(block, _)| block);
+        let parent = self.blocks.last().map(|block| &block.unit);
         let expected = parent.map_or(Some(Height::GENESIS), |parent| parent.height.next());
         if expected != Some(height) {
             return Err(ScriptError::new(&at, "not the height after the block before"));
         }
         let parent_hash = parent.map(|parent| parent.hash.to_string()).unwrap_or_default();
-        let time = DateTime::<Utc>::from_timestamp(GENESIS_SECONDS, 0)
-            .and_then(|genesis| genesis.checked_add_signed(TimeDelta::seconds(BLOCK_SECONDS * height.to_db())))
+        let time = self
+            .time(height, seconds_later)
             .ok_or_else(|| ScriptError::new(&at, "too high"))?
             .to_rfc3339_opts(SecondsFormat::Secs, true);
         let validator = format!("validator{}", "'".repeat(primes));
@@ -85,7 +107,7 @@ impl Branch {
         let rules =
             Rules { kind: SourceKind::Scripted, chain_id: Some(CHAIN_ID.to_owned()), hash_rule: Some(HASH_RULE) };
         let unit = block(&rules, &text).map_err(|error| ScriptError::new(&at, error.to_string()))?;
-        self.blocks.push((unit.clone(), actions.to_vec()));
+        self.blocks.push(Mined { unit: unit.clone(), seconds_later, actions: actions.to_vec() });
         Ok(unit)
     }
 
@@ -98,7 +120,7 @@ impl Branch {
     ) -> Result<Vec<(String, String)>, ScriptError> {
         let mut repeats: BTreeMap<&str, u64> = BTreeMap::new();
         let mut nonces: BTreeMap<&str, u64> = BTreeMap::new();
-        for action in self.blocks.iter().flat_map(|(_, actions)| actions) {
+        for action in self.blocks.iter().flat_map(|block| &block.actions) {
             *repeats.entry(&action.text).or_default() += 1;
             *nonces.entry(&action.sender).or_default() += 1;
         }

@@ -57,6 +57,18 @@ fn any_payload_can_be_said() {
 }
 
 #[test]
+fn a_shift_moves_a_block_and_those_on_top_of_it() {
+    let script = script("1: | 2: @3600, a -> b 1, @60 | 3: | ~1 | 2: @-5 | 3: ");
+    let seconds = |chain: &[BlockUnit]| -> Vec<i64> {
+        let genesis = chain[0].unit.occurred_at;
+        chain.iter().map(|block| (block.unit.occurred_at - genesis).num_seconds()).collect()
+    };
+    assert_eq!(seconds(&script.chain_after(4)), [0, 10, 3680, 3690]);
+    assert_eq!(kinds(&script.chain_after(3)[2]), [Kind::BlockApplied, Kind::TransactionApplied]);
+    assert_eq!(seconds(&script.standing()), [0, 10, 15, 25]);
+}
+
+#[test]
 fn what_is_no_script_is_refused() {
     for text in [
         "1",
@@ -69,6 +81,8 @@ fn what_is_no_script_is_refused() {
         "1: a -> b x",
         "1: a -> b 1 tip 2",
         "1: a !5",
+        "1: @soon",
+        "1: @9223372036854775807",
     ] {
         assert!(Script::parse(text).is_err(), "{text}");
     }

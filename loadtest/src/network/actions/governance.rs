@@ -1,17 +1,25 @@
-//! Proposals, votes, outcomes and delegations.
+//! Proposals, votes and outcomes.
 
 use super::super::cast::Cast;
 use super::super::dice::to_u64;
 use super::super::draft::{Draft, From};
+use super::super::ledger::{ProposalBook, ProposalState};
 use super::super::tally::{Defect, Kind};
 use super::super::wire::json_string;
 use super::super::world::{Choice, Proposal, Shared, World};
-use super::{can_pay, money, somebody, two_people};
+use super::{can_pay, money, somebody};
 
 /// So many proposals are open at most.
-const OPEN_PROPOSALS: usize = 16;
-/// Identities looked at to find one that delegates.
-const GUESSES: u32 = 24;
+const OPEN_PROPOSALS: usize = 24;
+/// So many of these places are kept for when no proposal is pending.
+const KEPT_PLACES: usize = 4;
+/// The origin account lets a proposal that is due lie until the next one is due, or for about so many blocks: so there is
+/// nearly always one that has ended and one that waits for its execution.
+const PATIENCE_BLOCKS: u64 = 400;
+/// A proposal is called off once in so many blocks.
+const CANCEL_EVERY: u64 = 120;
+/// A quorum is the power of up to so many average voters, about as many as vote.
+const QUORUM_VOTERS: u64 = 6;
 const TYPES: [&str; 4] = ["parameter_change", "treasury_spend", "upgrade", "text"];
 const TITLES: [&str; 5] = [
     "Raise the block gas limit",
@@ -31,14 +39,19 @@ pub fn open(cast: &Cast, world: &mut World) {
     if !opens(world, world.time_ms) {
         return;
     }
-    let powers = (0..world.registered).map(|identity| (identity, world.power(cast, identity)));
-    let powers = Shared::new(powers.filter(|(_, power)| *power > 0).collect::<Vec<_>>());
+    let powers = Shared::new(powers(cast, world));
     let time_ms = world.time_ms;
     for proposal in &mut world.proposals {
         if proposal.powers.is_none() && time_ms >= proposal.starts_s * 1_000 {
             proposal.powers = Some(powers.clone());
         }
     }
+}
+
+/// Identities that have power now, and how much.
+fn powers(cast: &Cast, world: &World) -> Vec<(usize, u64)> {
+    let powers = (0..world.registered).map(|identity| (identity, world.power(cast, identity)));
+    powers.filter(|(_, power)| *power > 0).collect()
 }
 
 fn blocks_s(draft: &mut Draft<'_>, from: u64, more: u64) -> u64 {
@@ -48,14 +61,20 @@ fn blocks_s(draft: &mut Draft<'_>, from: u64, more: u64) -> u64 {
 
 /// A proposal is made; its window lies in the near future of the block time.
 pub fn propose(draft: &mut Draft<'_>) {
+    propose_up_to(draft, OPEN_PROPOSALS - KEPT_PLACES);
+}
+
+fn propose_up_to(draft: &mut Draft<'_>, open_max: usize) {
     let proposer = somebody(draft).filter(|identity| can_pay(draft, *identity));
-    let (Some(proposer), true) = (proposer, draft.world.proposals.len() < OPEN_PROPOSALS) else {
+    let (Some(proposer), true) = (proposer, draft.world.proposals.len() < open_max) else {
         return money::transfer(draft);
     };
     let title = (*draft.dice.pick(&TITLES)).to_owned();
     let starts_s = draft.time_s() + 1 + blocks_s(draft, 2, 30);
     let ends_s = starts_s + 1 + blocks_s(draft, 40, 200);
-    let quorum = 1 + draft.dice.below(draft.world.staked / 8 + 1);
+    let powers = powers(draft.cast, draft.world);
+    let average = powers.iter().map(|(_, power)| power).sum::<u64>() / to_u64(powers.len()).max(1);
+    let quorum = 1 + draft.dice.below(QUORUM_VOTERS * average + 1);
     draft.world.proposals_made += 1;
     let id = draft.world.proposals_made;
     draft.world.proposals.push(Proposal {
@@ -68,6 +87,24 @@ pub fn propose(draft: &mut Draft<'_>) {
         passed: false,
     });
     propose_as(draft, proposer, id, &title, (starts_s, ends_s), quorum);
+}
+
+/// Sees to it that there is nearly always a proposal whose voting has not begun.
+pub fn propose_if_none_is_pending(draft: &mut Draft<'_>) {
+    let pending = draft.world.proposals.iter().any(|proposal| proposal.powers.is_none());
+    if !pending && draft.world.registered > 0 && draft.dice.one_in(4) {
+        propose_up_to(draft, OPEN_PROPOSALS);
+    }
+}
+
+/// A proposal with the number of an earlier one.
+pub fn propose_again(draft: &mut Draft<'_>) {
+    let made = draft.world.proposals_made;
+    let (Some(proposer), true) = (somebody(draft), made > 0) else { return money::transfer(draft) };
+    let id = 1 + draft.dice.below(made);
+    let window_s = (draft.time_s() + 1_000, draft.time_s() + 2_000);
+    draft.defect(Defect::ProposedTwice);
+    propose_as(draft, proposer, id, "The same number again", window_s, 1);
 }
 
 fn propose_as(draft: &mut Draft<'_>, proposer: usize, id: u64, title: &str, window_s: (u64, u64), quorum: u64) {
@@ -124,7 +161,11 @@ fn vote_as(draft: &mut Draft<'_>, voter: usize, proposal: u64, choice: Choice, p
 }
 
 fn some_choice(draft: &mut Draft<'_>) -> Choice {
-    *draft.dice.pick(&[Choice::For, Choice::For, Choice::For, Choice::Against, Choice::Against, Choice::Abstain])
+    const CHOICES: [Choice; 7] = {
+        use Choice::{Abstain, Against, For};
+        [For, For, For, For, Against, Against, Abstain]
+    };
+    *draft.dice.pick(&CHOICES)
 }
 
 /// An index among the proposals that are open for votes, or surely not, at the time of the block.
@@ -191,36 +232,80 @@ pub fn vote_unknown(draft: &mut Draft<'_>) {
     vote_as(draft, voter, 9_000_000_000, choice, 1_000);
 }
 
-/// The origin account finalises, executes or cancels what is due, one proposal per block.
+/// The origin account finalises, executes or calls off what is due, one proposal per block.
 pub fn conclude(draft: &mut Draft<'_>) {
-    let time_s = draft.time_s();
-    let due = draft.world.proposals.iter().position(|proposal| time_s > proposal.ends_s + 1);
-    if let Some(index) = due {
-        // Some blocks pass before the chain gets to it, so that the state "ended" can be seen.
-        if draft.dice.one_in(4) {
-            finalize_or_execute(draft, index);
-        }
-    } else if !draft.world.proposals.is_empty() && draft.dice.one_in(1_500) {
-        let index = draft.dice.index(draft.world.proposals.len());
-        let id = draft.world.proposals.remove(index).id;
-        act_on(draft, Kind::Cancel, id, "");
+    // By the time of the block before, so that no reader is asked what comes first in the block that ends a vote.
+    let before_ms = draft.world.time_ms;
+    let waiting = |fits: fn(&Proposal, u64) -> bool| -> Vec<usize> {
+        let proposals = draft.world.proposals.iter().enumerate();
+        proposals.filter(|(_, proposal)| fits(proposal, before_ms)).map(|(index, _)| index).collect()
+    };
+    let ended = waiting(|proposal, before_ms| !proposal.passed && proposal.is_over(before_ms));
+    let passed = waiting(|proposal, _| proposal.passed);
+    if let Some(oldest) = ended.first()
+        && is_time(draft, ended.len())
+    {
+        return finalize(draft, *oldest);
+    }
+    if let Some(oldest) = passed.first()
+        && is_time(draft, passed.len())
+    {
+        return execute(draft, *oldest);
+    }
+    if draft.dice.one_in(CANCEL_EVERY) {
+        cancel(draft);
     }
 }
 
-fn finalize_or_execute(draft: &mut Draft<'_>, index: usize) {
-    if draft.world.proposals[index].passed {
-        let id = draft.world.proposals.remove(index).id;
-        return act_on(draft, Kind::Execute, id, "");
-    }
-    let proposal = draft.world.proposals[index].clone();
-    let sum = |wanted: Choice| -> u64 {
-        proposal.votes.get().values().filter(|(choice, _)| *choice == wanted).map(|(_, power)| power).sum()
+/// Whether the oldest of so many that are due gets its turn.
+fn is_time(draft: &mut Draft<'_>, due: usize) -> bool {
+    draft.dice.one_in(if due > 1 { 4 } else { PATIENCE_BLOCKS })
+}
+
+/// A proposal that is still open is called off.
+fn cancel(draft: &mut Draft<'_>) {
+    let (before_ms, now_ms) = (draft.world.time_ms, draft.time_ms);
+    // Not in the block that opens or ends voting: what comes first there is nobody's business.
+    let is_open = |proposal: &Proposal| {
+        let opens = proposal.powers.is_none() && now_ms >= proposal.starts_s * 1_000;
+        let ends = proposal.is_over(now_ms) && !proposal.is_over(before_ms);
+        !proposal.passed && !opens && !ends
     };
-    let (yes, no, abstain) = (sum(Choice::For), sum(Choice::Against), sum(Choice::Abstain));
-    let passed = yes > no && yes + no + abstain >= proposal.quorum;
+    let open: Vec<usize> =
+        draft.world.proposals.iter().enumerate().filter(|(_, proposal)| is_open(proposal)).map(|(n, _)| n).collect();
+    if open.is_empty() {
+        return;
+    }
+    let index = *draft.dice.pick(&open);
+    let id = close(draft.world, index, ProposalState::Cancelled);
+    act_on(draft, Kind::Cancel, id, "");
+}
+
+/// Moves a proposal to those that nothing more happens to.
+fn close(world: &mut World, index: usize, state: ProposalState) -> u64 {
+    let proposal = world.proposals.remove(index);
+    let is_over = proposal.is_over(world.time_ms);
+    world.concluded.change().insert(proposal.id, ProposalBook::of(&proposal, state, is_over));
+    proposal.id
+}
+
+fn execute(draft: &mut Draft<'_>, index: usize) {
+    let id = close(draft.world, index, ProposalState::Executed);
+    act_on(draft, Kind::Execute, id, "");
+}
+
+fn finalize(draft: &mut Draft<'_>, index: usize) {
+    let proposal = draft.world.proposals[index].clone();
+    let (yes, no, abstain) = proposal.sums();
+    let rate = draft.config.defect_per_mille.saturating_mul(5);
+    let is_false = draft.dice.per_mille(rate);
+    let passed = proposal.is_carried() != is_false;
     let outcome = if passed { "passed" } else { "rejected" };
     let mut fields = format!(r#","outcome":"{outcome}""#);
-    if draft.dice.per_mille(draft.config.defect_per_mille.saturating_mul(5)) {
+    if is_false {
+        draft.defect(Defect::FalseOutcome);
+    }
+    if draft.dice.per_mille(rate) {
         draft.defect(Defect::FalseTally);
         fields += &format!(r#","votes_for":"{}","votes_against":"{no}","votes_abstain":"{abstain}""#, yes + 1);
     } else if !draft.dice.one_in(3) {
@@ -229,63 +314,25 @@ fn finalize_or_execute(draft: &mut Draft<'_>, index: usize) {
     if passed {
         draft.world.proposals[index].passed = true;
     } else {
-        draft.world.proposals.remove(index);
+        close(draft.world, index, ProposalState::Rejected);
     }
     act_on(draft, Kind::Finalize, proposal.id, &fields);
+}
+
+/// Somebody but the origin account says how a proposal ended.
+pub fn finalize_by_stranger(draft: &mut Draft<'_>) {
+    if draft.world.proposals.is_empty() {
+        return money::transfer(draft);
+    }
+    let index = draft.dice.index(draft.world.proposals.len());
+    let id = draft.world.proposals[index].id;
+    let stranger = From::Account(money::rich(draft));
+    draft.defect(Defect::FinalizeByStranger);
+    let data = format!(r#"{{"v":1,"kind":"governance.finalize","proposal_id":{id},"outcome":"passed"}}"#);
+    draft.act(Kind::Finalize, stranger, &data);
 }
 
 fn act_on(draft: &mut Draft<'_>, kind: Kind, proposal: u64, fields: &str) {
     let data = format!(r#"{{"v":1,"kind":"{}","proposal_id":{proposal}{fields}}}"#, kind.name());
     draft.act(kind, From::Origin, &data);
-}
-
-fn delegation(draft: &mut Draft<'_>, kind: Kind, from: usize, to: usize, amount: u64) {
-    let ids = &draft.cast.identity_ids;
-    let data = format!(
-        r#"{{"v":1,"kind":"{}","delegator":"{}","delegatee":"{}","amount":{}}}"#,
-        kind.name(),
-        ids[from],
-        ids[to],
-        draft.spell(amount)
-    );
-    draft.act(kind, From::Account(from), &data);
-}
-
-/// An identity that delegates to nobody yet delegates part of its own stake.
-pub fn delegate(draft: &mut Draft<'_>) {
-    let Some((from, to)) = two_people(draft) else { return money::transfer(draft) };
-    let stake = draft.world.own_stake(draft.cast, from);
-    if draft.powers_frozen || stake == 0 || draft.world.identities.get(from).delegated_out.is_some() {
-        return money::transfer(draft);
-    }
-    let amount = 1 + draft.dice.below(stake);
-    draft.world.identities.change(from).delegated_out = Some((to, amount));
-    draft.world.identities.change(to).delegated_in += amount;
-    delegation(draft, Kind::Delegate, from, to, amount);
-}
-
-/// A delegation is taken back, whole.
-pub fn undelegate(draft: &mut Draft<'_>) {
-    // Few delegate, so a single guess would hardly ever find one of them.
-    let guesses: Vec<usize> = (0..GUESSES).filter_map(|_| somebody(draft)).collect();
-    let giver = |identity: &usize| draft.world.identities.get(*identity).delegated_out.is_some();
-    let from = guesses.into_iter().find(giver);
-    let given = from.and_then(|identity| draft.world.identities.get(identity).delegated_out);
-    let (Some(from), Some((to, amount)), false) = (from, given, draft.powers_frozen) else {
-        return money::transfer(draft);
-    };
-    draft.world.identities.change(from).delegated_out = None;
-    draft.world.identities.change(to).delegated_in -= amount;
-    delegation(draft, Kind::Undelegate, from, to, amount);
-}
-
-/// More is delegated than any stake covers, by somebody without stake: none of it counts.
-pub fn delegate_too_much(draft: &mut Draft<'_>) {
-    let Some((from, to)) = two_people(draft) else { return money::transfer(draft) };
-    if draft.world.own_stake(draft.cast, from) > 0 {
-        return money::transfer(draft);
-    }
-    let amount = 1_000_000 + to_u64(from);
-    draft.defect(Defect::DelegateTooMuch);
-    delegation(draft, Kind::Delegate, from, to, amount);
 }

@@ -2,9 +2,10 @@
 
 use super::super::dice::derive_bytes;
 use super::super::draft::{Draft, From};
+use super::super::ledger::Visibility;
 use super::super::tally::{Defect, Kind};
 use super::super::wire::json_string;
-use super::{can_pay, fund, money, numbered, somebody, two_people};
+use super::{can_pay, fund_next, money, numbered, somebody, two_people};
 
 const FIRST: [&str; 12] =
     ["Ada", "Björn", "Chloé", "Dmitri", "Eun-ji", "Fatima", "Giày", "Hanako 花子", "Íñigo", "Jürgen", "Kwame", "Łucja"];
@@ -30,17 +31,20 @@ fn bio(draft: &mut Draft<'_>) -> String {
     json_string(text)
 }
 
-/// The next identity registers, or its controller is given money to do so.
+/// The next identity registers, and often links its account at once; or it and those after it are given money to do so.
 pub fn register(draft: &mut Draft<'_>) {
     let identity = draft.world.registered;
     if identity == draft.cast.identity_ids.len() {
         return money::transfer(draft);
     }
     if !can_pay(draft, identity) {
-        return fund(draft, identity);
+        return fund_next(draft, identity);
     }
     draft.world.registered += 1;
-    register_as(draft, identity, identity);
+    draft.world.identities.change(identity).visibility = register_as(draft, identity, identity);
+    if draft.dice.one_in(2) {
+        link_own(draft, identity, (0, identity));
+    }
 }
 
 /// Somebody registers an identity that exists already.
@@ -51,7 +55,7 @@ pub fn register_again(draft: &mut Draft<'_>) {
     register_as(draft, identity, thief);
 }
 
-fn register_as(draft: &mut Draft<'_>, identity: usize, account: usize) {
+fn register_as(draft: &mut Draft<'_>, identity: usize, account: usize) -> Visibility {
     let cast = draft.cast;
     let mut data = format!(
         r#"{{"v":1,"kind":"identity.register","identity_id":"{}","key":{{"alg":"ed25519","public_key":"{}"}}"#,
@@ -68,14 +72,26 @@ fn register_as(draft: &mut Draft<'_>, identity: usize, account: usize) {
         data += &format!(r#","bio":{}"#, bio(draft));
     }
     // Most share their stats; those who say nothing are private by default.
-    match draft.dice.below(20) {
-        0..=11 => data += r#","stats_visibility":"public""#,
-        12..=14 => data += r#","stats_visibility":"friends_only""#,
-        15..=16 => data += r#","stats_visibility":"private""#,
-        _ => {}
+    let (visibility, says) = match draft.dice.below(20) {
+        0..=11 => (Visibility::Public, true),
+        12..=14 => (Visibility::FriendsOnly, true),
+        15..=16 => (Visibility::Private, true),
+        _ => (Visibility::default(), false),
+    };
+    if says {
+        data += &format!(r#",{}"#, visibility_member(visibility));
     }
     data.push('}');
     draft.act(Kind::Register, From::Account(account), &data);
+    visibility
+}
+
+fn visibility_member(visibility: Visibility) -> &'static str {
+    match visibility {
+        Visibility::Public => r#""stats_visibility":"public""#,
+        Visibility::FriendsOnly => r#""stats_visibility":"friends_only""#,
+        Visibility::Private => r#""stats_visibility":"private""#,
+    }
 }
 
 /// A profile changes.
@@ -85,9 +101,11 @@ pub fn update(draft: &mut Draft<'_>) {
         0 => format!(r#""display_name":{}"#, display_name(draft)),
         1 => format!(r#""bio":{}"#, bio(draft)),
         2 => r#""bio":null,"avatar_hash":null"#.to_owned(),
-        3 => r#""stats_visibility":"private""#.to_owned(),
-        4 => r#""stats_visibility":"friends_only""#.to_owned(),
-        _ => r#""stats_visibility":"public""#.to_owned(),
+        _ => {
+            let visibility = *draft.dice.pick(&[Visibility::Private, Visibility::FriendsOnly, Visibility::Public]);
+            draft.world.identities.change(identity).visibility = visibility;
+            visibility_member(visibility).to_owned()
+        }
     };
     update_with(draft, identity, &fields);
 }
@@ -157,14 +175,20 @@ fn own_wallet(draft: &mut Draft<'_>, identity: usize, linked: bool) -> Option<(u
 pub fn link_wallet(draft: &mut Draft<'_>) {
     let Some(identity) = somebody(draft) else { return money::transfer(draft) };
     let Some((bit, wallet)) = own_wallet(draft, identity, false) else { return money::transfer(draft) };
-    if draft.powers_frozen {
+    if draft.delegated.contains(&identity) {
         return money::transfer(draft);
     }
+    link_own(draft, identity, (bit, wallet));
+}
+
+fn link_own(draft: &mut Draft<'_>, identity: usize, (bit, wallet): (u32, usize)) {
     if draft.dice.per_mille(draft.config.bad_signature_per_mille) {
         draft.defect(Defect::BadLinkProof);
         return link(draft, identity, identity, wallet, &Proof::BrokenSignature);
     }
     draft.world.identities.change(identity).links |= 1 << bit;
+    draft.restaked.insert(identity);
+    draft.world.cover(draft.cast, identity);
     link(draft, identity, identity, wallet, &Proof::Genuine);
 }
 
@@ -199,14 +223,16 @@ fn unlink(draft: &mut Draft<'_>, identity: usize, wallet: usize) {
     draft.act(Kind::UnlinkWallet, From::Account(identity), &data);
 }
 
-/// A wallet is unlinked, unless delegations stand on its stake.
+/// A wallet is unlinked; a delegation that stood on its stake then counts less.
 pub fn unlink_wallet(draft: &mut Draft<'_>) {
     let Some(identity) = somebody(draft) else { return money::transfer(draft) };
     let Some((bit, wallet)) = own_wallet(draft, identity, true) else { return money::transfer(draft) };
-    if draft.powers_frozen || draft.world.identities.get(identity).delegated_out.is_some() {
+    if draft.delegated.contains(&identity) {
         return money::transfer(draft);
     }
     draft.world.identities.change(identity).links &= !(1 << bit);
+    draft.restaked.insert(identity);
+    draft.world.cover(draft.cast, identity);
     unlink(draft, identity, wallet);
 }
 

@@ -7,6 +7,8 @@ use super::super::wire::json_string;
 
 /// Accounts below this balance start nothing.
 pub const WORTH_SPENDING: u64 = 10_000;
+/// The account that holds the treasury.
+pub const TREASURER: usize = 0;
 /// Beyond 2^53, so that readers who lose precision are caught.
 const TREASURY: u64 = 900_719_925_474_099_301;
 const REASONS: [&str; 4] = ["block reward", "validator reward", "community grant", "Belohnung für Knotenbetrieb"];
@@ -20,7 +22,8 @@ fn funded(draft: &Draft<'_>) -> usize {
 pub fn genesis(draft: &mut Draft<'_>) {
     let oracles = draft.cast.oracles.iter().map(|oracle| oracle.account);
     for account in (0..funded(draft)).chain(oracles) {
-        let amount = if account == 0 { TREASURY } else { 1_000_000_000_000 + 1_000_000 * draft.dice.below(9_000_000) };
+        let amount =
+            if account == TREASURER { TREASURY } else { 1_000_000_000_000 + 1_000_000 * draft.dice.below(9_000_000) };
         let spelled = draft.spell(amount);
         let address = &draft.cast.accounts[account].address;
         let data = format!(r#"{{"v":1,"kind":"genesis.allocate","address":"{address}","amount":{spelled}}}"#);
@@ -40,7 +43,7 @@ pub fn genesis(draft: &mut Draft<'_>) {
 
 /// An account that can spend.
 pub fn rich(draft: &mut Draft<'_>) -> usize {
-    for _ in 0..4 {
+    for _ in 0..8 {
         let plain = draft.cast.plain_accounts();
         let account = draft.dice.skewed(plain);
         if draft.world.accounts.get(account).balance >= 1_000 * WORTH_SPENDING {
@@ -48,7 +51,7 @@ pub fn rich(draft: &mut Draft<'_>) -> usize {
         }
     }
     // The treasury outlasts every chain: transfers take a bounded part of it.
-    0
+    TREASURER
 }
 
 fn part_of_balance(draft: &mut Draft<'_>, account: usize) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::super::draft::{Draft, From, Order, To};
 use super::super::tally::{Defect, Kind};
-use super::{Action, governance, identity, money, social, somebody, work};
+use super::{Action, delegation, governance, identity, money, social, somebody, work};
 
 /// All sorts of mistakes but signatures, equally likely; one that is not possible now becomes a transfer.
 const MISTAKES: &[Action] = &[
@@ -12,14 +12,18 @@ const MISTAKES: &[Action] = &[
     identity::link_twice,
     identity::unlink_unlinked,
     social::follow_self,
+    social::unfollow_unfollowed,
     social::unstake_too_much,
-    governance::delegate_too_much,
+    delegation::delegate_too_much,
     governance::vote_outside,
     governance::vote_overclaimed,
     governance::vote_unknown,
+    governance::propose_again,
+    governance::finalize_by_stranger,
     governance::title_too_long,
     work::submit_unsigned,
     work::submit_again,
+    work::reject_by_another,
     money::mint_by_stranger,
     unknown_kind,
     future_version,

@@ -18,15 +18,27 @@ fn relation(draft: &mut Draft<'_>, kind: Kind, follower: usize, following: usize
     draft.act(kind, From::Account(follower), &data);
 }
 
-/// One identity follows another.
+/// One identity follows another, sometimes for the second time, which changes nothing.
 pub fn follow(draft: &mut Draft<'_>) {
-    let Some((follower, following)) = two_people(draft) else { return money::transfer(draft) };
-    let follows = &mut draft.world.follows;
-    follows.push_back((follower, following));
-    if follows.len() > RECENT_FOLLOWS {
-        follows.pop_front();
+    let Some((follower, following)) = somebody_to_follow(draft) else { return money::transfer(draft) };
+    if let Err(place) = draft.world.following.get(follower).binary_search(&following) {
+        draft.world.following.change(follower).insert(place, following);
+        let recent = &mut draft.world.follows;
+        recent.push_back((follower, following));
+        if recent.len() > RECENT_FOLLOWS {
+            recent.pop_front();
+        }
     }
     relation(draft, Kind::Follow, follower, following);
+}
+
+/// Who follows whom next; some follow back.
+fn somebody_to_follow(draft: &mut Draft<'_>) -> Option<(usize, usize)> {
+    if draft.world.follows.is_empty() || !draft.dice.one_in(4) {
+        return two_people(draft);
+    }
+    let index = draft.dice.index(draft.world.follows.len());
+    draft.world.follows.get(index).map(|(follower, following)| (*following, *follower))
 }
 
 /// A recent follow is taken back.
@@ -36,8 +48,19 @@ pub fn unfollow(draft: &mut Draft<'_>) {
     }
     let index = draft.dice.index(draft.world.follows.len());
     if let Some((follower, following)) = draft.world.follows.remove(index) {
+        draft.world.following.change(follower).retain(|other| *other != following);
         relation(draft, Kind::Unfollow, follower, following);
     }
+}
+
+/// An identity takes back a follow that does not stand.
+pub fn unfollow_unfollowed(draft: &mut Draft<'_>) {
+    let Some((follower, following)) = two_people(draft) else { return money::transfer(draft) };
+    if draft.world.following.get(follower).contains(&following) {
+        return money::transfer(draft);
+    }
+    draft.defect(Defect::UnfollowOfUnfollowed);
+    relation(draft, Kind::Unfollow, follower, following);
 }
 
 /// An identity follows itself, which is not allowed.
@@ -59,33 +82,48 @@ fn staking(draft: &mut Draft<'_>, kind: Kind, account: usize, amount: u64) {
     draft.act(kind, From::Account(account), &data);
 }
 
-/// An account of an identity stakes part of what it has.
+/// Notes that the stake of an account has changed. An account is in the pool of one identity at most.
+fn restaked(draft: &mut Draft<'_>, identity: usize) {
+    draft.restaked.insert(identity);
+    draft.world.cover(draft.cast, identity);
+}
+
+/// An account of an identity stakes part of what it has; most often one that is linked. The treasury does not stake: nobody
+/// else's vote would count for anything.
 pub fn stake(draft: &mut Draft<'_>) {
     let Some(identity) = somebody(draft) else { return money::transfer(draft) };
-    let pool: Vec<_> = draft.cast.pool(identity).collect();
-    let (_, account) = *draft.dice.pick(&pool);
-    let entry = *draft.world.accounts.get(account);
-    let free = entry.balance.saturating_sub(entry.staked);
-    if draft.powers_frozen || free < money::WORTH_SPENDING {
+    let links = draft.world.identities.get(identity).links;
+    let has_free = |account: usize| {
+        let entry = draft.world.accounts.get(account);
+        account != money::TREASURER && entry.balance.saturating_sub(entry.staked) >= money::WORTH_SPENDING
+    };
+    let able: Vec<(u32, usize)> = draft.cast.pool(identity).filter(|(_, account)| has_free(*account)).collect();
+    let linked: Vec<(u32, usize)> = able.iter().copied().filter(|(bit, _)| links & (1 << bit) != 0).collect();
+    let choice = if linked.is_empty() || draft.dice.one_in(5) { able } else { linked };
+    if choice.is_empty() || draft.delegated.contains(&identity) {
         return money::transfer(draft);
     }
+    let (_, account) = *draft.dice.pick(&choice);
+    let entry = draft.world.accounts.get(account);
+    let free = entry.balance - entry.staked;
     let amount = 1 + draft.dice.below(free / 4);
     draft.world.accounts.change(account).staked += amount;
     draft.world.staked += amount;
+    restaked(draft, identity);
     staking(draft, Kind::Stake, account, amount);
 }
 
-/// An account takes some of its stake back, unless its identity delegates.
+/// An account takes some of its stake back; a delegation that stood on it then counts less.
 pub fn unstake(draft: &mut Draft<'_>) {
     let Some(identity) = somebody(draft) else { return money::transfer(draft) };
     let staked = draft.world.accounts.get(identity).staked;
-    let delegates = draft.world.identities.get(identity).delegated_out.is_some();
-    if draft.powers_frozen || delegates || staked == 0 {
+    if staked == 0 || draft.delegated.contains(&identity) {
         return money::transfer(draft);
     }
     let amount = 1 + draft.dice.below(staked);
     draft.world.accounts.change(identity).staked -= amount;
     draft.world.staked -= amount;
+    restaked(draft, identity);
     staking(draft, Kind::Unstake, identity, amount);
 }
 

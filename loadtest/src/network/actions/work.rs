@@ -1,6 +1,7 @@
 //! Work submissions through oracles of different quality.
 
 use super::super::draft::{Draft, From};
+use super::super::ledger::MinerBook;
 use super::super::tally::{Defect, Kind};
 use super::super::wire::json_string;
 use super::super::world::Submission;
@@ -19,6 +20,7 @@ const TYPES: [(&str, u64); 7] = [
     ("compute", 10),
     ("ceremony", 4),
 ];
+const BILLION: u64 = 1_000_000_000;
 const REASONS: [&str; 4] = ["result mismatch", "deadline missed", "duplicate host", "canonical result differs"];
 
 /// All oracles that ever register do so in block 1.
@@ -34,6 +36,9 @@ pub fn register_oracles(draft: &mut Draft<'_>) {
             json_string(&oracle.name)
         );
         draft.act(Kind::RegisterOracle, From::Origin, &data);
+    }
+    for (book, oracle) in draft.world.oracles.iter_mut().zip(&cast.oracles) {
+        book.registered = oracle.registers;
     }
 }
 
@@ -90,10 +95,15 @@ pub fn submit(draft: &mut Draft<'_>) {
     if !quality.registers {
         draft.defect(Defect::UnregisteredOracle);
     }
-    let submission = fresh(draft, oracle);
-    submit_as(draft, &submission, carrier);
-    // Only what counts may be rejected or repeated later.
-    if carrier != (Carrier::Miner { genuine: false }) && quality.registers {
+    let mut submission = fresh(draft, oracle);
+    submission.score = submit_as(draft, &submission, carrier);
+    let book = &mut draft.world.oracles[oracle];
+    if carrier == (Carrier::Miner { genuine: false }) {
+        book.refuted += 1;
+    } else if quality.registers {
+        book.accepted += 1;
+        draft.world.miners.change(submission.miner).accept(&submission.score);
+        // Only what counts may be rejected or repeated later.
         let recent = draft.world.submissions.change();
         recent.push_back(submission);
         if recent.len() > RECENT_SUBMISSIONS {
@@ -128,29 +138,48 @@ fn recent(draft: &mut Draft<'_>) -> Option<Submission> {
 fn fresh(draft: &mut Draft<'_>, oracle: usize) -> Submission {
     let wallets = draft.cast.plain_accounts();
     let miner = draft.dice.skewed(wallets);
-    Submission { id: draft.unique("wu"), miner, oracle, work_type: work_type(draft).to_owned() }
+    let (id, work_type) = (draft.unique("wu"), work_type(draft).to_owned());
+    Submission { id, miner, oracle, work_type, score: MinerBook::default(), rejected: false }
 }
 
-/// A decimal number spelled with a fixed count of digits, trailing zeros included, as a JSON number.
-fn decimal(draft: &mut Draft<'_>, whole_below: u64) -> String {
+/// A decimal number spelled with a fixed count of digits, trailing zeros included, as a JSON number; and in billionths.
+fn decimal(draft: &mut Draft<'_>, whole_below: u64) -> (String, u64) {
     let whole = draft.dice.below(whole_below);
-    match draft.dice.below(3) {
-        0 => whole.to_string(),
-        1 => format!("{whole}.{:02}", draft.dice.below(100)),
-        _ => format!("{whole}.{:09}", draft.dice.below(1_000_000_000)),
-    }
+    let (text, rest) = match draft.dice.below(3) {
+        0 => (whole.to_string(), 0),
+        1 => {
+            let hundredths = draft.dice.below(100);
+            (format!("{whole}.{hundredths:02}"), hundredths * 10_000_000)
+        }
+        _ => {
+            let rest = draft.dice.below(BILLION);
+            (format!("{whole}.{rest:09}"), rest)
+        }
+    };
+    (text, whole * BILLION + rest)
 }
 
-fn submit_as(draft: &mut Draft<'_>, submission: &Submission, carrier: Carrier) {
+/// Returns what the submission adds to the books of its miner, if it counts.
+fn submit_as(draft: &mut Draft<'_>, submission: &Submission, carrier: Carrier) -> MinerBook {
     let cast = draft.cast;
     let oracle = &cast.oracles[submission.oracle];
     let (miner, work_type) = (&cast.accounts[submission.miner].address, &submission.work_type);
-    let difficulty = decimal(draft, 40);
-    let credit = match work_type.as_str() {
-        "boinc" => Some(decimal(draft, 900)),
-        "bandwidth" => Some(draft.dice.below(5_000_000_000).to_string()),
-        _ => None,
-    };
+    let (difficulty, _) = decimal(draft, 40);
+    let mut score = MinerBook::default();
+    let (mut credit, mut bytes) = (None, None);
+    match work_type.as_str() {
+        "boinc" => {
+            let (text, nanos) = decimal(draft, 900);
+            (credit, score.credit_nanos) = (Some(text), nanos);
+        }
+        "bandwidth" => {
+            score.bytes = draft.dice.below(5_000_000_000);
+            // What the oracle signs covers the credit and no bytes.
+            let field = if matches!(carrier, Carrier::Miner { .. }) { &mut credit } else { &mut bytes };
+            *field = Some(score.bytes.to_string());
+        }
+        _ => {}
+    }
     let reward = draft.dice.below(100_000);
     let validated_s = draft.time_s().saturating_sub(draft.dice.below(oracle.latency_s));
     let mut data = format!(
@@ -162,6 +191,9 @@ fn submit_as(draft: &mut Draft<'_>, submission: &Submission, carrier: Carrier) {
     );
     if let Some(credit) = &credit {
         data += &format!(r#","credit":{credit}"#);
+    }
+    if let Some(bytes) = &bytes {
+        data += &format!(r#","bytes":{bytes}"#);
     }
     if draft.dice.one_in(4) {
         data += r#","reward_unit":"base_units""#;
@@ -191,14 +223,47 @@ fn submit_as(draft: &mut Draft<'_>, submission: &Submission, carrier: Carrier) {
     }
     data.push('}');
     draft.act(Kind::SubmitWork, From::Account(sender), &data);
+    score
 }
 
-/// An oracle rejects work: half of the time a submission accepted before, else one never seen.
+/// An oracle rejects work: half of the time a submission accepted before, by the oracle that validated it, else one
+/// never seen.
 fn reject(draft: &mut Draft<'_>, oracle: usize) {
     let earlier = if draft.dice.one_in(2) { recent(draft) } else { None };
-    let rejected = earlier.unwrap_or_else(|| fresh(draft, oracle));
+    let Some(rejected) = earlier else {
+        let rejected = fresh(draft, oracle);
+        draft.world.oracles[oracle].rejected += u64::from(draft.cast.oracles[oracle].registers);
+        return reject_as(draft, &rejected, oracle);
+    };
+    if !rejected.rejected {
+        draft.world.miners.change(rejected.miner).reject(&rejected.score);
+        let book = &mut draft.world.oracles[rejected.oracle];
+        book.rejected += 1;
+        book.overturned += 1;
+        for other in draft.world.submissions.change().iter_mut().filter(|other| other.id == rejected.id) {
+            other.rejected = true;
+        }
+    }
+    reject_as(draft, &rejected, rejected.oracle);
+}
+
+/// An oracle rejects what another one has validated.
+pub fn reject_by_another(draft: &mut Draft<'_>) {
+    let Some(submission) = recent(draft) else { return money::transfer(draft) };
+    let oracles = draft.cast.oracles.iter().enumerate();
+    let others: Vec<usize> =
+        oracles.filter(|(n, oracle)| oracle.registers && *n != submission.oracle).map(|(n, _)| n).collect();
+    if others.is_empty() || submission.rejected {
+        return money::transfer(draft);
+    }
+    let other = *draft.dice.pick(&others);
+    draft.defect(Defect::RejectionByAnother);
+    reject_as(draft, &submission, other);
+}
+
+fn reject_as(draft: &mut Draft<'_>, rejected: &Submission, oracle: usize) {
     let cast = draft.cast;
-    let judge = &cast.oracles[rejected.oracle];
+    let judge = &cast.oracles[oracle];
     let data = format!(
         r#"{{"v":1,"kind":"pouw.reject","submission_id":"{}","miner_address":"{}","oracle_id":"{}","work_type":"{}","reason":"{}","validated_at":{}}}"#,
         rejected.id,
@@ -213,9 +278,15 @@ fn reject(draft: &mut Draft<'_>, oracle: usize) {
 
 /// An oracle is slashed.
 pub fn slash(draft: &mut Draft<'_>) {
-    let registered: Vec<_> = draft.cast.oracles.iter().filter(|oracle| oracle.registers).collect();
-    let id = &draft.dice.pick(&registered).id;
+    let cast = draft.cast;
+    let oracles = cast.oracles.iter().enumerate();
+    let registered: Vec<usize> = oracles.filter(|(_, oracle)| oracle.registers).map(|(n, _)| n).collect();
+    let oracle = *draft.dice.pick(&registered);
+    let id = &cast.oracles[oracle].id;
     let amount = 1 + draft.dice.below(1_000_000);
+    let book = &mut draft.world.oracles[oracle];
+    book.slash_count += 1;
+    book.slashed += amount;
     let spelled = draft.spell(amount);
     let data = format!(
         r#"{{"v":1,"kind":"oracle.slash","oracle_id":"{id}","amount":{spelled},"reason":"signed two results for one task"}}"#

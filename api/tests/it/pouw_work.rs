@@ -1,0 +1,250 @@
+//! Statistics, histories, submissions and oracles, over the hand-written network with `pouw.sql` on top.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::network::{ZOE, ZOLTAN};
+use crate::pouw::{FAY, GUS, hide_dan, id, start};
+
+fn pick(items: &Value, field: &str) -> Vec<Value> {
+    items.as_array().expect("a list").iter().map(|item| item[field].clone()).collect()
+}
+
+#[tokio::test]
+async fn statistics_add_up_what_all_wallets_did() {
+    let network = start().await;
+    let route = format!("/v1/pouw/stats/{}", id("01"));
+    let stats = network.get(&format!("{route}?explain=true")).await;
+    assert_eq!((&stats["accepted"], &stats["rejected"]), (&json!(9), &json!(1)));
+    assert_eq!((&stats["total_nuw_completed"], &stats["total_boinc_credits"]), (&json!(8), &json!("10.5")));
+    assert_eq!((&stats["stats_visibility"], &stats["wallets_counted"]), (&json!("public"), &json!(2)));
+    assert_eq!(pick(&stats["totals"], "type"), ["boinc", "nuw", "bandwidth", "compute", "ceremony"]);
+    assert_eq!(pick(&stats["totals"], "score"), ["10.5", "8", "0", "0", "0"]);
+    assert_eq!(stats["totals"][1]["last_contribution"], "2026-01-20T09:55:00.000000Z");
+    assert_eq!((&stats["totals"][1]["rejected"], &stats["totals"][4]["unit"]), (&json!(1), &json!("contributions")));
+    let boinc = json!({"accepted": 1, "score": "10.5", "unit": "cobblestones"});
+    let dag = json!({"accepted": 8, "score": "8", "unit": "submissions"});
+    assert_eq!(stats["work_breakdown"], json!({"boinc": boinc, "nuw_dag": dag}));
+    assert_eq!(stats["active_since"], "2026-01-20T09:45:00.000000Z");
+    assert_eq!(stats["last_contribution"], "2026-01-20T09:55:00.000000Z");
+    assert_eq!(stats["updated_at"], "2026-01-20T10:00:00.000000Z");
+    assert_eq!((&stats["rank"], &stats["ranked"], &stats["rank_percentile"]), (&json!(1), &json!(5), &json!(80.0)));
+    assert_eq!((&stats["ranked_at_position"], &stats["complete"]), (&json!(60), &json!(true)));
+    // Two links, three submissions that counted when they came, and the rejection of one.
+    assert_eq!(pick(&stats["provenance"]["events"], "position"), [58, 55, 49, 48, 43, 42]);
+    assert_eq!((&stats["provenance"]["count"], &stats["provenance"]["count_exact"]), (&json!(6), &json!(true)));
+
+    let past = network.get(&format!("{route}?at_position=50")).await;
+    assert_eq!((&past["accepted"], &past["rejected"], &past["rank"]), (&json!(2), &json!(0), &json!(5)));
+    assert_eq!((&past["ranked"], &past["updated_at"]), (&json!(6), &json!("2026-01-20T09:50:00.000000Z")));
+    let unborn = network.get(&format!("{route}?at_position=40")).await;
+    assert_eq!((&unborn["accepted"], &unborn["rank"], &unborn["ranked"]), (&json!(0), &Value::Null, &json!(0)));
+    assert_eq!((&unborn["updated_at"], &unborn["wallets_counted"]), (&Value::Null, &json!(0)));
+    assert_eq!((&unborn["rank_percentile"], &unborn["total_boinc_credits"]), (&Value::Null, &json!("0")));
+}
+
+#[tokio::test]
+async fn what_was_lost_with_a_wallet_is_no_longer_there() {
+    let network = start().await;
+    let gus = network.get(&format!("/v1/pouw/stats/{}", id(GUS))).await;
+    assert_eq!((&gus["accepted"], &gus["rank"], &gus["wallets_counted"]), (&json!(0), &Value::Null, &json!(0)));
+    assert_eq!(gus["updated_at"], "2026-01-20T10:00:00.000000Z");
+    let then = network.get(&format!("/v1/pouw/stats/{}?at_position=50", id(GUS))).await;
+    assert_eq!((&then["accepted"], &then["rank"], &then["wallets_counted"]), (&json!(5), &json!(3), &json!(1)));
+    let nothing = network.get(&format!("/v1/pouw/stats/{ZOE}")).await;
+    assert_eq!((&nothing["accepted"], &nothing["rank"], &nothing["ranked"]), (&json!(0), &Value::Null, &json!(5)));
+}
+
+#[tokio::test]
+async fn hidden_statistics_are_refused_now_and_about_the_past() {
+    let network = start().await;
+    let dan = id("04");
+    for route in ["stats", "history", "rank"] {
+        network.get(&format!("/v1/pouw/{route}/{dan}?at_position=60")).await;
+        for hidden in [id(FAY), ZOLTAN.to_owned()] {
+            let answer = network.ask(&format!("/v1/pouw/{route}/{hidden}")).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{route}: {}", answer.body);
+            assert_eq!(answer.body["type"], "/problems/stats-not-public");
+        }
+        let unknown = network.ask(&format!("/v1/pouw/{route}/{}", "0".repeat(64))).await;
+        assert_eq!(unknown.status, StatusCode::NOT_FOUND, "{route}");
+        let unborn = network.ask(&format!("/v1/pouw/{route}/{dan}?at_position=31")).await;
+        assert_eq!(unborn.status, StatusCode::NOT_FOUND, "{route}");
+    }
+    hide_dan(&network).await;
+    for route in ["stats", "history", "rank"] {
+        for at in ["", "?at_position=60"] {
+            let answer = network.ask(&format!("/v1/pouw/{route}/{dan}{at}")).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{route}{at}: {}", answer.body);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_history_merges_all_wallets_and_shows_rejections_with_what_they_took_out() {
+    let network = start().await;
+    let route = format!("/v1/pouw/history/{}", id("01"));
+    let items = network.get(&route).await["items"].clone();
+    assert_eq!(pick(&items, "position"), [59, 57, 55, 49, 48]);
+    assert_eq!(pick(&items, "status"), ["rejected", "refuted", "accepted", "rejected", "accepted"]);
+    assert_eq!(pick(&items, "kind")[..2], ["work.rejected", "work.submitted"]);
+    assert_eq!(pick(&items, "miner_address"), ["wa", "wa", "wa2", "wa", "wa"]);
+    assert_eq!(pick(&items, "score"), ["0", "0", "1", "0", "10.5"]);
+    let rejected = json!({"position": 58, "reason": "result mismatch", "time": "2026-01-20T09:58:00.000000Z"});
+    assert_eq!(pick(&items, "rejected"), [Value::Null, Value::Null, Value::Null, rejected, Value::Null]);
+    assert_eq!(pick(&items, "reason")[..2], ["never seen", "the signature does not hold"]);
+    let first = &items[4];
+    assert_eq!(
+        (&first["submission_id"], &first["chain"], &first["work_type"]),
+        (&json!("s-1"), &json!("chert"), &json!("boinc"))
+    );
+    assert_eq!(
+        (&first["credit"], &first["difficulty"], &first["unit"]),
+        (&json!("10.50"), &json!("1.50"), &json!("cobblestones"))
+    );
+    assert_eq!(
+        (&first["reward"], &first["reward_unit"], &first["project"]),
+        (&json!("25"), &json!("points"), &json!("einstein"))
+    );
+    assert_eq!(
+        (&first["oracle_id"], &first["oracle_name"], &first["oracle_verdict"]),
+        (&json!("o-1"), &json!("Oracle one"), &json!("verified"))
+    );
+    assert_eq!(
+        (&first["block_height"], &first["tx_id"], &first["time"]),
+        (&json!(7), &json!("tx-48"), &json!("2026-01-20T09:48:00.000000Z"))
+    );
+    assert_eq!((&first["submitted_at"], &first["task_id"]), (&json!("2026-01-20T09:46:30.000000Z"), &Value::Null));
+
+    let past = network.get(&format!("{route}?at_position=50")).await["items"].clone();
+    assert_eq!(
+        (pick(&past, "position"), pick(&past, "status")),
+        (vec![json!(49), json!(48)], vec![json!("accepted"); 2])
+    );
+    assert_eq!(network.all(&route, 2, "/position").await.len(), 5);
+    for (family, positions) in
+        [("nuw", vec![55, 49]), ("boinc", vec![57, 48]), ("compute", vec![59]), ("bandwidth", vec![])]
+    {
+        let items = network.get(&format!("{route}?type={family}")).await["items"].clone();
+        assert_eq!(pick(&items, "position"), positions, "{family}");
+    }
+    let gus = network.get(&format!("/v1/pouw/history/{}", id(GUS))).await;
+    assert_eq!(gus["items"], json!([]));
+}
+
+#[tokio::test]
+async fn a_submission_is_the_one_that_counted() {
+    let network = start().await;
+    let first = network.get("/v1/pouw/submission/s-1").await;
+    assert_eq!(
+        (&first["position"], &first["status"], &first["identity_id"]),
+        (&json!(48), &json!("accepted"), &json!(id("01")))
+    );
+    assert_eq!(
+        (pick(&first["records"], "position"), &first["stats_visibility"]),
+        (vec![json!(56), json!(48)], &json!("public"))
+    );
+    assert_eq!(pick(&first["records"], "status"), ["repeated", "accepted"]);
+    assert_eq!(first.get("provenance"), None);
+
+    let second = network.get("/v1/pouw/submission/s-2?explain=true").await;
+    assert_eq!((&second["status"], &second["rejected"]["reason"]), (&json!("rejected"), &json!("result mismatch")));
+    assert_eq!(pick(&second["records"], "kind"), ["work.rejected", "work.submitted"]);
+    let events = &second["provenance"]["events"];
+    assert_eq!(pick(events, "position"), [58, 49, 45, 42]);
+    assert_eq!(
+        pick(events, "kind"),
+        ["work.rejected", "work.submitted", "oracle.registered", "identity.wallet_linked"]
+    );
+    assert_eq!(second["provenance"]["link"], "/v1/events?subject=submission:s-2&source=chert");
+    let then = network.get("/v1/pouw/submission/s-2?at_position=50&explain=true").await;
+    assert_eq!(
+        (&then["status"], pick(&then["provenance"]["events"], "position")),
+        (&json!("accepted"), vec![json!(49), json!(45), json!(42)])
+    );
+
+    assert_eq!(network.get("/v1/pouw/submission/s-3").await["status"], "refuted");
+    let retracted = network.get("/v1/pouw/submission/s-0?at_position=6").await;
+    assert_eq!((&retracted["status"], &retracted["identity_id"]), (&json!("accepted"), &Value::Null));
+    for missing in ["s-0", "s-1?at_position=40", "s-1?chain=hub", "nobody", "%C3%A4%2F%27", &"x".repeat(64)] {
+        let answer = network.ask(&format!("/v1/pouw/submission/{missing}")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{missing}: {}", answer.body);
+    }
+    network.refused(&format!("/v1/pouw/submission/{}", "x".repeat(65)), "submission_id").await;
+    assert_eq!(network.get("/v1/pouw/submission/s-1?chain=chert").await["position"], 48);
+
+    network.run("update views.identities set stats_visibility = 'private' where display_name = 'Ann'").await;
+    network.advance(70).await;
+    let hidden = network.get("/v1/pouw/submission/s-1").await;
+    assert_eq!((&hidden["identity_id"], &hidden["stats_visibility"]), (&Value::Null, &json!("private")));
+}
+
+#[tokio::test]
+async fn oracles_are_listed_as_of_the_position() {
+    let network = start().await;
+    let items = network.get("/v1/pouw/oracles").await["items"].clone();
+    assert_eq!(pick(&items, "oracle_id"), ["o-1", "späh:1", "o-1"]);
+    assert_eq!(pick(&items, "chain"), ["chert", "chert", "hub"]);
+    assert_eq!(pick(&items, "registered"), [true, false, false]);
+    assert_eq!(pick(&items, "unproven"), [0, 3, 0]);
+    let first = &items[0];
+    assert_eq!((&first["name"], &first["oracle_address"]), (&json!("Oracle one"), &json!("carol")));
+    assert_eq!((&first["validations"], &first["rejections"], &first["refuted"]), (&json!(8), &json!(3), &json!(1)));
+    assert_eq!((&first["repeated"], &first["slashed"], &first["slash_count"]), (&json!(1), &json!("64"), &json!(1)));
+    assert_eq!(
+        (&first["last_at"], &first["registered_at"]),
+        (&json!("2026-01-20T09:59:00.000000Z"), &json!("2026-01-20T09:45:00.000000Z"))
+    );
+    let past = network.get("/v1/pouw/oracles?at_position=50").await["items"].clone();
+    assert_eq!(
+        (pick(&past, "oracle_id"), pick(&past, "slashed")),
+        (vec![json!("gone"), json!("o-1")], vec![json!("0"); 2])
+    );
+    assert_eq!(network.items("/v1/pouw/oracles?at_position=40").await, Vec::<Value>::new());
+    assert_eq!(pick(&network.get("/v1/pouw/oracles?chain=hub").await["items"], "chain"), ["hub"]);
+    assert_eq!(pick(&network.get("/v1/pouw/oracles?chain=chert").await["items"], "chain"), ["chert", "chert"]);
+    for limit in 1..=3 {
+        assert_eq!(network.all("/v1/pouw/oracles", limit, "/last_at").await.len(), 3, "{limit}");
+    }
+}
+
+#[tokio::test]
+async fn an_oracle_is_measured_by_its_records() {
+    let network = start().await;
+    let route = "/v1/pouw/oracle/o-1/performance";
+    let oracle = network.get(&format!("{route}?explain=true")).await;
+    assert_eq!(
+        (&oracle["oracle_id"], &oracle["chain"], &oracle["validations"]),
+        (&json!("o-1"), &json!("chert"), &json!(8))
+    );
+    // Seven of the eight stand, and two rejections took out nothing.
+    assert_eq!((&oracle["overturned"], &oracle["acceptance_rate"]), (&json!(1), &json!(0.7)));
+    assert_eq!(oracle["latency"], json!({"p50": 90, "p90": 4096, "p95": 4096, "p99": 4096}));
+    assert_eq!((&oracle["latency_count"], &oracle["reported"]), (&json!(8), &Value::Null));
+    assert_eq!(pick(&oracle["shares"], "type"), ["nuw_dag", "boinc", "compute"]);
+    assert_eq!(pick(&oracle["shares"], "share"), [0.8182, 0.0909, 0.0909]);
+    let activity = oracle["activity"].as_array().expect("hours");
+    assert_eq!((activity.len(), &activity[0]["hour"]), (25, &json!("2026-01-19T10:00:00.000000Z")));
+    assert_eq!(
+        activity[24],
+        json!({"hour": "2026-01-20T10:00:00.000000Z", "accepted": 6, "rejected": 3, "refuted": 1})
+    );
+    assert_eq!((&activity[23]["accepted"], &activity[22]["accepted"]), (&json!(2), &json!(0)));
+    assert_eq!(pick(&oracle["provenance"]["events"], "position"), [58, 49, 48, 45]);
+    assert_eq!(oracle["provenance"]["link"], "/v1/events?subject=oracle:o-1&source=chert");
+
+    let past = network.get(&format!("{route}?at_position=50")).await;
+    assert_eq!((&past["acceptance_rate"], &past["latency"]["p99"]), (&json!(1.0), &json!(90)));
+    assert_eq!(pick(&past["shares"], "share"), [0.5, 0.5]);
+    assert_eq!(past["activity"][24]["hour"], "2026-01-20T09:00:00.000000Z");
+    let hub = network.get(&format!("{route}?chain=hub&explain=true")).await;
+    assert_eq!((&hub["chain"], &hub["registered"], &hub["latency"]), (&json!("hub"), &json!(false), &Value::Null));
+    assert_eq!((&hub["shares"], &hub["provenance"]["count"]), (&json!([]), &json!(0)));
+    let ghost = network.get("/v1/pouw/oracle/sp%C3%A4h:1/performance").await;
+    assert_eq!((&ghost["acceptance_rate"], &ghost["unproven"]), (&Value::Null, &json!(3)));
+    for missing in ["gone", "nobody", "%27%2F%F0%9F%92%A9"] {
+        let answer = network.ask(&format!("/v1/pouw/oracle/{missing}/performance")).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{missing}: {}", answer.body);
+    }
+    network.refused(&format!("/v1/pouw/oracle/{}/performance", "x".repeat(65)), "oracle_id").await;
+}

@@ -1,0 +1,348 @@
+//! Followers, following, feeds, and what explains an identity, over the hand-written network and `social.sql`.
+
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use crate::network::{Network, ZOE, ZOLTAN};
+
+/// Ann's id.
+pub const ANN: &str = "c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3";
+/// Bea's id.
+pub const BEA: &str = "d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4d4";
+
+/// The network after what `social.sql` adds to it.
+pub async fn village() -> Network {
+    let network = Network::start().await;
+    network.run(include_str!("social.sql")).await;
+    network.seen(61).await;
+    network
+}
+
+fn pick(items: &[Value], field: &str) -> Vec<Value> {
+    items.iter().map(|item| item[field].clone()).collect()
+}
+
+fn positions(items: &[Value]) -> Vec<i64> {
+    items.iter().map(|item| item["position"].as_i64().expect("a position")).collect()
+}
+
+async fn feed_of(network: &Network, identity: &str, query: &str) -> Vec<i64> {
+    positions(&network.items(&format!("/v1/identity/{identity}/feed?{query}")).await)
+}
+
+#[tokio::test]
+async fn followers_are_as_of_the_position() {
+    let network = village().await;
+    let path = format!("/v1/identity/{ANN}/followers");
+    let now = network.get(&format!("{path}?count=exact")).await;
+    let items = now["items"].as_array().expect("items");
+    assert_eq!(pick(items, "display_name"), [json!("Zoë"), json!("Zoltan 100%")]);
+    assert_eq!(pick(items, "mutual"), [json!(true), json!(false)]);
+    assert_eq!((positions(items), &now["count"]), (vec![55, 39], &json!(2)));
+    assert_eq!(
+        items[0],
+        json!({
+            "identity_id": ZOE, "display_name": "Zoë", "avatar_hash": "cafe", "since": "2026-01-18T21:00:55.000000Z",
+            "mutual": true, "chain": "chert", "position": 55,
+        })
+    );
+    let names = async |at: i64| {
+        let page = network.get(&format!("{path}?at_position={at}&count=exact")).await;
+        let items = page["items"].as_array().expect("items");
+        assert_eq!(page["count"], json!(items.len()), "at {at}");
+        pick(items, "display_name")
+    };
+    assert_eq!(names(40).await, [json!("Zoltan 100%"), json!("Zoë")]);
+    assert_eq!(names(49).await, [json!("Bea"), json!("Zoë")]);
+    assert_eq!(names(50).await, [json!("Zoltan 100%"), json!("Zoë")], "the fork took both changes back");
+    assert_eq!(names(53).await, [json!("Zoltan 100%")]);
+}
+
+#[tokio::test]
+async fn following_is_the_other_end_and_mutual_from_both() {
+    let network = village().await;
+    let zoe = network.items(&format!("/v1/identity/{ZOE}/following")).await;
+    assert_eq!((pick(&zoe, "identity_id"), pick(&zoe, "mutual")), (vec![json!(ANN)], vec![json!(true)]));
+    let without = network.get(&format!("/v1/identity/{ZOE}/following?at_position=53&count=exact")).await;
+    assert_eq!((&without["items"], &without["count"]), (&json!([]), &json!(0)));
+    let ann = network.items(&format!("/v1/identity/{ANN}/following?at_position=53")).await;
+    assert_eq!((pick(&ann, "identity_id"), pick(&ann, "mutual")), (vec![json!(ZOE)], vec![json!(false)]));
+    assert_eq!(network.items(&format!("/v1/identity/{BEA}/following")).await.len(), 0);
+    assert_eq!(network.items(&format!("/v1/identity/{BEA}/following?at_position=49")).await.len(), 1);
+    assert!(network.get(&format!("/v1/identity/{BEA}/following")).await.get("count").is_none());
+}
+
+#[tokio::test]
+async fn a_profile_says_how_many_follow() {
+    let network = village().await;
+    let counts = async |identity: &str, at: i64| {
+        let profile = network.get(&format!("/v1/identity/{identity}?at_position={at}")).await;
+        (profile["follower_count"].clone(), profile["following_count"].clone())
+    };
+    assert_eq!(counts(ANN, 61).await, (json!(2), json!(1)));
+    assert_eq!(counts(ANN, 53).await, (json!(1), json!(1)));
+    assert_eq!(counts(ZOE, 53).await, (json!(1), json!(0)));
+    assert_eq!(counts(BEA, 49).await, (json!(0), json!(1)));
+    assert_eq!(counts(BEA, 40).await, (json!(0), json!(0)), "nobody ever counted for her");
+    let owner = network.get("/v1/identity/by-wallet/ann").await;
+    assert_eq!(owner["identity"]["follower_count"], 2);
+}
+
+#[tokio::test]
+async fn pages_of_followers_are_pinned_while_they_change() {
+    let network = village().await;
+    network
+        .run(
+            "insert into views.social_connections_versions (follower_id, following_id, source_id, created_at, claim_position,
+                from_position, present)
+            select sha256(n::text::bytea), decode(repeat('c3', 32), 'hex'), 1, '2026-01-18T22:00:00Z', 100 + n, 400, true
+            from generate_series(1, 120) n;
+            set search_path = views, log, public;
+            select log.publish('social_connections', 61)",
+        )
+        .await;
+    network.advance(400).await;
+    let path = format!("/v1/identity/{ANN}/followers");
+    let all = network.all(&path, 7, "/identity_id").await;
+    assert_eq!((all.len(), all[0]["position"].clone()), (122, json!(220)));
+    assert_eq!(all[0]["display_name"], Value::Null, "a follower need not have a name");
+    let first = network.get(&format!("{path}?limit=60")).await;
+    network
+        .run(
+            "insert into views.social_connections_versions (follower_id, following_id, from_position, present)
+            select follower_id, following_id, 401, false from views.social_connections
+            where following_id = decode(repeat('c3', 32), 'hex') and claim_position % 2 = 0;
+            insert into views.social_connections_versions (follower_id, following_id, source_id, created_at, claim_position,
+                from_position, present)
+            values (sha256('late'), decode(repeat('c3', 32), 'hex'), 1, '2026-01-18T22:00:00Z', 401, 401, true);
+            set search_path = views, log, public;
+            select log.publish('social_connections', 400)",
+        )
+        .await;
+    network.advance(401).await;
+    let cursor = first["next_cursor"].as_str().expect("another page");
+    let mut both = first["items"].as_array().expect("items").clone();
+    both.extend(network.items(&format!("{path}?limit=100&cursor={cursor}")).await);
+    assert_eq!(both, all);
+    assert_eq!(network.all(&format!("{path}?at_position=400"), 7, "/identity_id").await, all);
+    assert_eq!(network.all(&path, 100, "/identity_id").await.len(), 63, "61 odd ones, the late one, and Zoltan's");
+}
+
+#[tokio::test]
+async fn a_feed_shows_what_stands_and_counts() {
+    let network = village().await;
+    assert_eq!(feed_of(&network, ANN, "").await, [61, 55, 46, 44, 42, 39, 38, 37, 35, 33]);
+    assert_eq!(feed_of(&network, ANN, "at_position=57").await[..3], [56, 55, 46], "not yet rejected");
+    assert_eq!(feed_of(&network, ANN, "at_position=49").await[..3], [49, 46, 44], "not yet retracted");
+    assert_eq!(feed_of(&network, ANN, "at_position=50").await[..2], [46, 44]);
+    assert_eq!(feed_of(&network, ZOE, "").await, [55, 52, 46, 45, 38, 37, 14, 12]);
+    assert_eq!(feed_of(&network, BEA, "").await, [34], "what changed nothing is not in a feed");
+    assert_eq!(feed_of(&network, BEA, "at_position=49").await, [49, 34]);
+}
+
+#[tokio::test]
+async fn the_feed_of_those_followed_is_theirs() {
+    let network = village().await;
+    let of_ann = feed_of(&network, ANN, "").await;
+    assert_eq!(feed_of(&network, ZOE, "of=following").await, of_ann);
+    assert_eq!(feed_of(&network, ZOE, "of=following&at_position=53").await, [0; 0], "she followed nobody then");
+    assert_eq!(feed_of(&network, ZOE, "of=following&at_position=50").await, [46, 44, 42, 39, 38, 37, 35, 33]);
+    let all = network.items(&format!("/v1/identity/{ZOE}/feed?of=all")).await;
+    assert_eq!(positions(&all), [61, 55, 52, 46, 45, 44, 42, 39, 38, 37, 35, 33, 14, 12]);
+    let of = |position: i64| all.iter().find(|item| item["position"] == position).expect("an item");
+    assert_eq!((&of(55)["identity_id"], &of(55)["role"]), (&json!(ZOE), &json!("follower")), "the first role wins");
+    assert_eq!((&of(38)["identity_id"], &of(38)["role"]), (&json!(ANN), &json!("follower")));
+    let zoltan = feed_of(&network, ZOLTAN, "of=all").await;
+    assert_eq!(zoltan, [61, 55, 46, 44, 42, 39, 38, 37, 36, 35, 33, 28, 26]);
+}
+
+#[tokio::test]
+async fn items_say_who_and_what() {
+    let network = village().await;
+    let items = network.items(&format!("/v1/identity/{ZOE}/feed?of=all")).await;
+    let of = |position: i64| items.iter().find(|item| item["position"] == position).expect("an item").clone();
+    assert_eq!(
+        of(45),
+        json!({
+            "position": 45, "kind": "governance.voted", "chain": "chert", "height": 8, "tx_id": "tx-45",
+            "occurred_at": "2026-01-18T21:08:00.000000Z", "identity_id": ZOE, "display_name": "Zoë", "role": "voter",
+            "proposal_id": "7", "title": "Streets & \"lamps\"", "vote_choice": "against",
+        })
+    );
+    let delegated = of(46);
+    assert_eq!((&delegated["role"], &delegated["amount"]), (&json!("delegator"), &json!("32")));
+    assert_eq!(
+        (&delegated["other_identity_id"], &delegated["other_display_name"]),
+        (&json!(ANN), &json!("Ann")),
+        "{delegated}"
+    );
+    assert_eq!((&of(44)["proposal_id"], &of(44)["role"]), (&json!("7"), &json!("proposer")));
+    assert_eq!((&of(35)["wallet_address"], &of(35)["other_identity_id"]), (&json!("ann"), &Value::Null));
+    let work = of(42);
+    assert_eq!((&work["submission_id"], &work["work_type"]), (&json!("sub-42"), &json!("boinc")));
+    assert_eq!((&work["score"], &work["wallet_address"]), (&json!("1.500000042"), &json!("ann")));
+    assert_eq!((&work["role"], &work["identity_id"]), (&json!("miner"), &json!(ANN)));
+    assert_eq!(of(61)["chain"], "hub");
+    let queen = network.items(&format!("/v1/identity/{ZOE}/feed?at_position=20")).await;
+    assert_eq!(pick(&queen, "display_name"), [json!("Queen"), json!("Queen"), json!("Queen")]);
+}
+
+#[tokio::test]
+async fn a_feed_of_some_kinds_and_its_pages() {
+    let network = village().await;
+    assert_eq!(feed_of(&network, ANN, "kind=social.followed").await, [55, 39, 38, 37]);
+    assert_eq!(feed_of(&network, ANN, "kind=social.unfollowed").await, [0; 0], "that is Zoe's to show");
+    assert_eq!(feed_of(&network, ZOE, "kind=social.unfollowed,%20governance.voted").await, [52, 45]);
+    assert_eq!(feed_of(&network, ANN, "kind=work.submitted").await, [42]);
+    assert_eq!(feed_of(&network, ZOE, "of=all&kind=identity.registered,work.submitted").await, [61, 42, 33, 12]);
+    let whole = network.items(&format!("/v1/identity/{ZOE}/feed?of=all")).await;
+    for limit in [1, 2, 5, 14] {
+        let paged = network.all(&format!("/v1/identity/{ZOE}/feed?of=all"), limit, "/position").await;
+        assert_eq!(paged, whole, "by {limit}");
+    }
+    let feed = format!("/v1/identity/{ANN}/feed");
+    for bad in ["chain.block_applied", "social.liked", "", ",", "social.followed,", "%F0%9F%92%A9", "%27%3B--", "13"] {
+        network.refused(&format!("{feed}?kind={bad}"), "kind").await;
+    }
+    for bad in ["", "Own", "friends", "own,following", "%E2%80%AEnwo"] {
+        network.refused(&format!("{feed}?of={bad}"), "of").await;
+    }
+    network.refused(&format!("{feed}?cursor=e30"), "cursor").await;
+    network.refused(&format!("{feed}?count=exact"), "count").await;
+}
+
+#[tokio::test]
+async fn work_of_who_hides_it_is_in_no_feed_not_even_of_the_past() {
+    let network = village().await;
+    let as_of = "of=all&at_position=53&kind=work.submitted";
+    assert_eq!(feed_of(&network, ANN, as_of).await, [42]);
+    assert_eq!(feed_of(&network, ZOLTAN, "of=own&kind=work.submitted").await, [0; 0], "Zoltan is private");
+    let answer = network.ask(&format!("/v1/identity/{ANN}/feed?at_position=12")).await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    let answer = network.ask(&format!("/v1/identity/{ZOE}/feed?at_position=14")).await;
+    assert_eq!(answer.headers["cache-control"], "no-cache", "never immutable: it depends on visibility");
+
+    network
+        .run(
+            "update views.identities set stats_visibility = case display_name when 'Ann' then 'friends_only' else 'public' end
+            where display_name in ('Ann', 'Zoltan 100%')",
+        )
+        .await;
+    network.advance(62).await;
+    assert_eq!(feed_of(&network, ANN, as_of).await, [0; 0]);
+    assert_eq!(feed_of(&network, ANN, "").await, [61, 55, 46, 44, 39, 38, 37, 35, 33], "the rest are public facts");
+    assert_eq!(feed_of(&network, ZOE, "of=following&kind=work.submitted").await, [0; 0]);
+    assert_eq!(feed_of(&network, ZOLTAN, "of=own&kind=work.submitted").await, [53]);
+    assert_eq!(feed_of(&network, ZOLTAN, "of=own&kind=work.submitted&at_position=50").await, [0; 0]);
+}
+
+#[tokio::test]
+async fn a_feed_ends_early_rather_than_reading_on_for_ever_and_its_cursor_goes_on() {
+    let network = village().await;
+    // Bea is called names four thousand times; none of it counts, and what she did before must still be found.
+    network
+        .run(
+            "insert into log.events (position, source_id, height, block_hash, tx_id, tx_index, event_index, kind, body, occurred_at,
+                recorded_at, digest)
+            select 100 + n, 1, 12, '\\x1c', 'tx', 0, n, 9, '{}', '2026-01-18T22:00:00Z', clock_timestamp(), '\\x00'
+            from generate_series(1, 4000) n;
+            insert into log.event_subjects (subject_id, position, role) select 21, 100 + n, 5 from generate_series(1, 4000) n;
+            insert into views.findings_versions (source_id, event_position, code, height, tx_id, subject, detail, occurred_at, counts,
+                from_position, present)
+            select 1, 100 + n, 'not-controller', 12, 'tx', repeat('d4', 32), 'No.', '2026-01-18T22:00:00Z', false, 5000, true
+            from generate_series(1, 4000) n where n <> 2500",
+        )
+        .await;
+    network.advance(5_000).await;
+    let path = format!("/v1/identity/{BEA}/feed");
+    let first = network.get(&path).await;
+    assert_eq!(first["items"], json!([]), "the newest thousand count nothing");
+    assert!(first["next_cursor"].is_string(), "but there is more");
+    assert_eq!(positions(&network.all(&path, 50, "/position").await), [2600, 34]);
+    assert_eq!(positions(&network.all(&format!("{path}?kind=identity.registered"), 50, "/position").await), [34]);
+}
+
+#[tokio::test]
+async fn a_feed_is_of_the_five_hundred_followed_last() {
+    let network = village().await;
+    network
+        .run(
+            "insert into log.subjects (subject_id, namespace, subject)
+            select 1000 + n, 2, encode(sha256(n::text::bytea), 'hex') from generate_series(1, 501) n;
+            insert into log.events (position, source_id, height, block_hash, tx_id, tx_index, event_index, kind, body, occurred_at,
+                recorded_at, digest)
+            select 1000 + n, 1, 12, '\\x1c', 'tx', 0, n, 8, '{}', '2026-01-18T22:00:00Z', clock_timestamp(), '\\x00'
+            from generate_series(1, 501) n;
+            insert into log.event_subjects (subject_id, position, role) select 1000 + n, 1000 + n, 5 from generate_series(1, 501) n;
+            insert into views.social_connections_versions (follower_id, following_id, source_id, created_at, claim_position,
+                from_position, present)
+            select decode(repeat('d4', 32), 'hex'), sha256(n::text::bytea), 1, '2026-01-18T22:00:00Z', 2000 + n, 3000, true
+            from generate_series(1, 501) n;
+            set search_path = views, log, public;
+            select log.publish('social_connections', 61)",
+        )
+        .await;
+    network.advance(3_000).await;
+    for query in ["of=following", "of=following&kind=identity.registered", "of=following&at_position=3000"] {
+        let feed = network.all(&format!("/v1/identity/{BEA}/feed?{query}"), 100, "/position").await;
+        assert_eq!(positions(&feed), (1_002..=1_501).rev().collect::<Vec<_>>(), "{query}");
+    }
+}
+
+#[tokio::test]
+async fn what_explains_an_identity_is_what_counted() {
+    let network = village().await;
+    let ann = network.get(&format!("/v1/identity/{ANN}?explain=true")).await;
+    assert_eq!(positions(ann["provenance"]["events"].as_array().expect("events")), [61, 35, 33]);
+    assert_eq!(ann["provenance"]["count"], 3, "the stranger's update is a finding that counts nothing");
+    network
+        .run(
+            "insert into views.findings_versions (source_id, event_position, code, from_position, present)
+            values (1, 57, 'not-controller', 62, false)",
+        )
+        .await;
+    network.advance(62).await;
+    let explained = async |at: i64| {
+        let ann = network.get(&format!("/v1/identity/{ANN}?explain=true&at_position={at}")).await;
+        positions(ann["provenance"]["events"].as_array().expect("events"))
+    };
+    assert_eq!(explained(61).await, [61, 35, 33], "as of then it was a finding");
+    assert_eq!(explained(62).await, [61, 57, 35, 33]);
+}
+
+#[tokio::test]
+async fn unknown_identities_and_bad_ids() {
+    let network = village().await;
+    let unknown = "0".repeat(64);
+    for route in ["followers", "following", "feed"] {
+        let answer = network.ask(&format!("/v1/identity/{unknown}/{route}")).await;
+        assert_eq!((answer.status, &answer.body["type"]), (StatusCode::NOT_FOUND, &json!("/problems/not-found")));
+        let unborn = network.ask(&format!("/v1/identity/{ANN}/{route}?at_position=31")).await;
+        assert_eq!((unborn.status, &unborn.body["searched_through"]["position"]), (StatusCode::NOT_FOUND, &json!(31)));
+        for bad in ["zz", &ANN[1..], "%00", "%F0%9F%92%A9"] {
+            network.refused(&format!("/v1/identity/{bad}/{route}"), "identity_id").await;
+        }
+        network.get(&format!("/v1/identity/0x{}/{route}", ANN.to_uppercase())).await;
+        network.refused(&format!("/v1/identity/{ANN}/{route}?limit=101"), "limit").await;
+    }
+    // A cursor is the client's to change; its key must not make the database fail.
+    for key in ["-9223372036854775808", "9223372036854775807"] {
+        let cursor = forged(&network, &format!("/v1/identity/{ANN}/followers"), key).await;
+        let answer = network.ask(&format!("/v1/identity/{ANN}/followers?limit=1&cursor={cursor}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{key}: {}", answer.body);
+        let cursor = forged(&network, &format!("/v1/identity/{ANN}/feed"), key).await;
+        let answer = network.ask(&format!("/v1/identity/{ANN}/feed?limit=1&cursor={cursor}")).await;
+        assert_eq!(answer.status, StatusCode::OK, "{key}: {}", answer.body);
+    }
+}
+
+/// The cursor of a list's first page with another key in it.
+async fn forged(network: &Network, path: &str, key: &str) -> String {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let page = network.get(&format!("{path}?limit=1")).await;
+    let cursor = page["next_cursor"].as_str().expect("another page");
+    let mut cursor: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(cursor).expect("base64")).expect("JSON");
+    cursor["k"] = key.into();
+    URL_SAFE_NO_PAD.encode(cursor.to_string())
+}

@@ -1,0 +1,104 @@
+//! Stake, delegation, and the power that they come to.
+
+use super::{
+    ALICE, BOB, CAROL, ask, delegate, findings, played, powers, proposals, propose, stake, unlink, unstake, vote,
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delegation_is_one_level_and_its_excess_counts_nothing() {
+    let bob_passes_on = delegate("delegate", "bob", BOB, CAROL, 24);
+    let world = played(&format!("1: EVERYBODY, WALLETS | 2: STAKES | 3: TO_BOB_8 | 4: {bob_passes_on}")).await;
+    assert_eq!(powers(&world).await, ["1: 30 + 0 - 8", "2: 20 + 8 - 20", "3: 5 + 20 - 0"]);
+    assert_eq!(findings(&world).await, ["delegated-too-much 2, counts"]);
+
+    let world =
+        played("1: EVERYBODY, WALLETS | 2: STAKES | 3: TO_BOB_64, TO_CAROL_16 | 4: FROM_BOB_8, FROM_BOB_4").await;
+    assert_eq!(powers(&world).await, ["1: 30 + 0 - 18", "2: 20 + 18 - 0", "3: 5 + 0 - 0"]);
+    assert_eq!(findings(&world).await, ["delegated-too-much 1, counts", "delegated-too-much 1"]);
+    let kept = "select concat(amount, ' ', counted, ' ', created_at < updated_at) from delegations";
+    assert_eq!(ask(&world, kept).await, ["18 18 t"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_block_is_judged_by_the_stake_at_its_end() {
+    // Delegated before the stake of the same block, and before it is unstaked again.
+    let world = played("1: EVERYBODY, WALLETS | 2: TO_BOB_8, STAKES").await;
+    assert_eq!(powers(&world).await, ["1: 30 + 0 - 8", "2: 20 + 8 - 0", "3: 5 + 0 - 0"]);
+    assert_eq!(findings(&world).await, Vec::<String>::new());
+    let world = played(&format!("1: EVERYBODY, WALLETS | 2: STAKES, TO_BOB_8, {}", unstake("alice", 26))).await;
+    assert_eq!(powers(&world).await, ["1: 4 + 0 - 4", "2: 20 + 4 - 0", "3: 5 + 0 - 0"]);
+    assert_eq!(findings(&world).await, ["delegated-too-much 1, counts"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_delegate_to_whom() {
+    let said = [
+        delegate("delegate", "bob", ALICE, CAROL, 1),
+        delegate("delegate", "alice", ALICE, ALICE, 1),
+        delegate("delegate", "alice", ALICE, 9, 1),
+        delegate("delegate", "dave", 9, ALICE, 1),
+        delegate("undelegate", "alice", ALICE, BOB, 1),
+    ];
+    let world = played(&format!("1: EVERYBODY, WALLETS | 2: STAKES | 3: {}", said.join(", "))).await;
+    let wrong =
+        ["not-controller 1", "self-delegation 1", "unknown-identity 9", "unknown-identity 9", "undelegated-too-much 1"];
+    assert_eq!(findings(&world).await, wrong);
+    assert_eq!(powers(&world).await, ["1: 30 + 0 - 0", "2: 20 + 0 - 0", "3: 5 + 0 - 0"]);
+    assert_eq!(ask(&world, "select delegator_id::text from delegations").await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stake_covers_the_oldest_delegation_first_and_revives_it() {
+    let script = "1: EVERYBODY, WALLETS | 2: STAKES | 3: TO_CAROL_16 | 4: TO_BOB_8";
+    let counted = "select concat(left(encode(delegatee_id, 'hex'), 1), ': ', counted, ' of ', amount) from delegations order by claim_position";
+    let world = played(&format!("{script} | 5: UNSTAKE_16")).await;
+    assert_eq!(powers(&world).await, ["1: 14 + 0 - 14", "2: 20 + 0 - 0", "3: 5 + 14 - 0"]);
+    assert_eq!(ask(&world, counted).await, ["3: 14 of 16", "2: 0 of 8"]);
+    let world = played(&format!("{script} | 5: UNSTAKE_16 | 6: FROM_BOB_8 | 7: {}", unstake("alice", 14))).await;
+    assert_eq!(powers(&world).await, ["1: 0 + 0 - 0", "2: 20 + 0 - 0", "3: 5 + 0 - 0"]);
+    assert_eq!(ask(&world, counted).await, ["3: 0 of 16"]);
+    let world = played(&format!("{script} | 5: UNSTAKE_16 | 6: STAKE_64 | 7: TO_BOB_8")).await;
+    assert_eq!(powers(&world).await, ["1: 78 + 0 - 32", "2: 20 + 16 - 0", "3: 5 + 16 - 0"]);
+    assert_eq!(ask(&world, counted).await, ["3: 16 of 16", "2: 16 of 16"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stake_moves_with_its_wallet() {
+    let start = "1: EVERYBODY, WALLETS | 2: STAKES | 3: TO_BOB_8";
+    let world = played(&format!("{start} | 4: UNLINK_ALICE")).await;
+    assert_eq!(powers(&world).await, ["1: 0 + 0 - 0", "2: 20 + 0 - 0", "3: 5 + 0 - 0"]);
+    // Unlinked, staked, linked by another and staked again, all in one block.
+    let world = played(&format!("{start} | 4: UNLINK_ALICE, UNSTAKE_16, BOB_TAKES_ALICE, STAKE_64")).await;
+    assert_eq!(powers(&world).await, ["1: 0 + 0 - 0", "2: 98 + 0 - 0", "3: 5 + 0 - 0"]);
+    // And back: the delegation revives.
+    let back = unlink("bob", BOB, "alice");
+    let world = played(&format!("{start} | 4: UNLINK_ALICE | 5: BOB_TAKES_ALICE | 6: {back}, LINK_ALICE")).await;
+    assert_eq!(powers(&world).await, ["1: 30 + 0 - 8", "2: 20 + 8 - 0", "3: 5 + 0 - 0"]);
+    // Staked before it is anybody's, and linked with what it holds.
+    let world = played(&format!("1: EVERYBODY | 2: STAKES | 3: WALLETS | 4: {}", stake("dave", 2))).await;
+    assert_eq!(powers(&world).await, ["1: 30 + 0 - 0", "2: 20 + 0 - 0", "3: 5 + 0 - 0"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_had_power_has_no_row() {
+    let world = played("1: EVERYBODY, WALLETS | 2: TO_BOB_8 | 3: UNLINK_ALICE, FROM_BOB_8").await;
+    assert_eq!(powers(&world).await, Vec::<String>::new());
+    assert_eq!(findings(&world).await, ["delegated-too-much 1", "undelegated-too-much 1"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn power_beyond_64_bits_is_exact() {
+    let all = [stake("alice", u64::MAX), stake("bob", u64::MAX), stake("carol", 5)].join(", ");
+    let to_carol = [("alice", ALICE), ("bob", BOB)].map(|(who, n)| delegate("delegate", who, n, CAROL, u64::MAX));
+    let script = format!(
+        "1: EVERYBODY, WALLETS | 2: {all} | 3: {}, {} | 4: {}",
+        to_carol.join(", "),
+        propose("carol", CAROL, 7, 40, 80),
+        vote("carol", CAROL, "for", u64::MAX)
+    );
+    let world = played(&script).await;
+    let (most, both) = (u64::MAX, 2 * u128::from(u64::MAX));
+    let each = [format!("1: {most} + 0 - {most}"), format!("2: {most} + 0 - {most}"), format!("3: 5 + {both} - 0")];
+    assert_eq!(powers(&world).await, each);
+    assert_eq!(proposals(&world).await, [format!("active - -: {}/0/0 by 1", both + 5)]);
+}

@@ -1,0 +1,136 @@
+//! One identity at several sources: the earliest registration that stands is shown, and the others are known.
+
+use std::collections::BTreeMap;
+
+use indexer::projector::Projector;
+use indexer::source::scripted::{Script, ScriptedSource};
+use schema::event::Position;
+
+use crate::support::{World, connect};
+
+/// `… registers` and `… renames` are about the same identity, whoever says it.
+fn script(text: &str) -> String {
+    let id = "1".repeat(64);
+    let mut script = text.to_owned();
+    for who in ["ada", "bob", "cyd"] {
+        let register = format!(
+            r#"{who} !identity.register {{"identity_id":"{id}","key":{{"alg":"ed25519","public_key":"00"}},"display_name":"{who}"}}"#
+        );
+        let rename = format!(r#"{who} !identity.update {{"identity_id":"{id}","bio":"by {who}"}}"#);
+        script = script.replace(&format!("{who} registers"), &register).replace(&format!("{who} renames"), &rename);
+    }
+    script
+}
+
+/// Several sources, folded unit by unit, and everything that was shown on the way.
+struct Sources {
+    world: World,
+    sources: BTreeMap<&'static str, ScriptedSource>,
+    shown: BTreeMap<Position, BTreeMap<String, Vec<String>>>,
+}
+
+impl Sources {
+    async fn new(scripts: &[(&'static str, &str)]) -> Self {
+        let mut world = World::new().await;
+        world.projector = Projector::open(connect(&world.database).await, 1).await.expect("opens");
+        let mut sources = BTreeMap::new();
+        for (name, text) in scripts {
+            let source = ScriptedSource::new(Script::parse(&script(text)).expect("a script"));
+            world.add_source(name, source.clone()).await;
+            sources.insert(*name, source);
+        }
+        Self { world, sources, shown: BTreeMap::new() }
+    }
+
+    async fn to(&mut self, name: &str, steps: usize) {
+        self.sources[name].play_to(steps);
+        self.world.follow(name).await;
+        while self.world.projector.step().await.expect("folds").events > 0 {
+            self.shown.insert(self.world.projector.position(), self.world.current().await);
+        }
+    }
+
+    /// Who is shown, and who stands behind whom: `ada; two behind one`.
+    async fn state(&mut self) -> String {
+        let rows = self.world.rows().await;
+        let lines = |view: &str| rows.iter().find(|rows| rows.view == view).expect("in the checksums").lines.clone();
+        let name = |line: &String| line.split('|').nth(5).expect("a name").to_owned();
+        let behind = |line: &String| {
+            let parts: Vec<&str> = line.split('|').collect();
+            assert!(parts[6].contains("another source had registered"), "{line}");
+            format!("; {} behind {}", parts[0], parts[5])
+        };
+        let shown: Vec<String> = lines("identities").iter().map(name).collect();
+        let contested: Vec<String> = lines("contested_identities").iter().map(behind).collect();
+        format!("{}{}", shown.join(" "), contested.concat())
+    }
+
+    async fn assert_history(&mut self) {
+        for (position, then) in &self.shown {
+            assert_eq!(&self.world.as_of(*position).await, then, "as of {position}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registration_elsewhere_is_contested_until_it_is_the_earliest() {
+    let mut sources = Sources::new(&[
+        ("one", "1: ada registers | ~0 | 1': | 2: ada registers"),
+        ("two", "1: bob registers | 2: bob renames | ~0 | 1': | 2: bob registers"),
+    ])
+    .await;
+    sources.to("one", 2).await;
+    assert_eq!(sources.state().await, "ada");
+    sources.to("two", 2).await;
+    assert_eq!(sources.state().await, "ada; two behind one");
+    sources.to("two", 3).await;
+    assert_eq!(sources.state().await, "ada; two behind one");
+    sources.to("one", 4).await;
+    assert_eq!(sources.state().await, "bob", "the earliest was retracted");
+    sources.to("one", 5).await;
+    assert_eq!(sources.state().await, "bob; one behind two", "and came too late the second time");
+    sources.to("two", 5).await;
+    assert_eq!(sources.state().await, "ada");
+    sources.to("two", 6).await;
+    assert_eq!(sources.state().await, "ada; two behind one");
+    sources.assert_history().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_stand_behind_name_the_winner_of_the_day() {
+    let mut sources = Sources::new(&[
+        ("one", "1: ada registers | ~0 | 1': "),
+        ("two", "1: bob registers, cyd registers"),
+        ("zoo", "1: cyd registers"),
+    ])
+    .await;
+    sources.to("one", 2).await;
+    sources.to("two", 2).await;
+    sources.to("zoo", 2).await;
+    let state = sources.state().await;
+    assert_eq!(state, "ada; two behind one; zoo behind one", "a second one at the same source is another finding");
+    sources.to("one", 4).await;
+    assert_eq!(sources.state().await, "bob; zoo behind two");
+    sources.assert_history().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_not_changed_gets_no_new_version() {
+    let mut sources = Sources::new(&[
+        ("one", "1: ada registers | 2: ada renames"),
+        ("two", "1: bob registers | 2: bob renames | ~1 | 2': bob registers"),
+    ])
+    .await;
+    sources.to("one", 2).await;
+    sources.to("two", 3).await;
+    sources.to("one", 3).await;
+    sources.to("two", 5).await;
+    assert_eq!(sources.state().await, "ada; two behind one");
+    let mut db = connect(&sources.world.database).await;
+    let versions = sqlx::query!(r#"select count(*) as "count!" from contested_identities_versions"#)
+        .fetch_one(&mut db)
+        .await
+        .expect("a count");
+    assert_eq!(versions.count, 1);
+    sources.assert_history().await;
+}
