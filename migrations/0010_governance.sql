@@ -40,14 +40,14 @@ select log.versioned('delegations', array['source_id', 'delegator_id', 'delegate
 create index delegations_delegatee on delegations (delegatee_id, source_id);
 create index delegations_versions_delegatee on delegations_versions (delegatee_id, source_id, from_position);
 
+-- What a proposal says and would call never changes after governance.proposed: it is read from the event at claim_position, so
+-- that versions, of which each vote may make one, do not repeat it.
 create table proposals (
     source_id integer not null,
     proposal_id bigint not null,
     proposer_identity bytea not null,
     proposal_type text not null,
     title text not null,
-    description text,
-    calls text,
     quorum numeric(39, 0) not null,
     voting_starts_at timestamptz not null,
     voting_ends_at timestamptz not null,
@@ -76,8 +76,6 @@ comment on column proposals.proposal_id is 'Number of the proposal there.';
 comment on column proposals.proposer_identity is 'Who proposed.';
 comment on column proposals.proposal_type is 'Kind of proposal.';
 comment on column proposals.title is 'At most 256 characters.';
-comment on column proposals.description is 'At most 10,000 characters.';
-comment on column proposals.calls is 'What it would call: JSON array of {target, value, calldata} as upstream spelled them; null when nothing.';
 comment on column proposals.quorum is 'Power needed for, against and abstaining together; 0 when none is stated.';
 comment on column proposals.voting_starts_at is 'Votes count from this block time on.';
 comment on column proposals.voting_ends_at is 'Votes count up to this block time.';

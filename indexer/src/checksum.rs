@@ -190,14 +190,15 @@ pub async fn view_rows(db: &mut PgConnection) -> sqlx::Result<Vec<ViewRows>> {
             "proposals",
             r#"
             select concat_ws('|', s.name, p.proposal_id, encode(p.proposer_identity, 'hex'), p.proposal_type, p.title,
-                coalesce(p.description, '-'), coalesce(p.calls, '-'), p.quorum, p.voting_starts_at, p.voting_ends_at,
+                p.quorum, p.voting_starts_at, p.voting_ends_at,
                 p.status, coalesce(p.computed_outcome, '-'), coalesce(p.final_outcome, '-'), p.votes_for,
                 p.votes_against, p.votes_abstain, p.voters, coalesce(p.claimed_for, -1),
                 coalesce(p.claimed_against, -1), coalesce(p.claimed_abstain, -1), coalesce(p.opened_height, -1),
                 p.created_at, p.updated_at, coalesce(p.finalized_at::text, '-'), coalesce(p.executed_at::text, '-'),
-                coalesce(p.cancelled_at::text, '-'))
+                coalesce(p.cancelled_at::text, '-'), e.height, e.tx_id, e.event_index)
             from proposals p
             join log.sources s using (source_id)
+            join log.events e on e.position = p.claim_position
             "#
         ),
         lines!(

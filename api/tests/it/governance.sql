@@ -18,6 +18,7 @@ insert into log.subjects (subject_id, source_id, namespace, subject)
 values (12, null, 2, repeat('c3', 32)), (13, null, 2, repeat('d4', 32)), (14, null, 2, repeat('e5', 32));
 insert into log.subjects (subject_id, source_id, namespace, subject)
 select 20 + n, 1, 3, n::text from generate_series(1, 10) n;
+insert into log.subjects (subject_id, source_id, namespace, subject) values (31, 2, 3, '1');
 
 create function pg_temp.block(first bigint, last bigint, in_height bigint, mark text) returns void language sql as $$
     insert into log.log_units (end_position, first_position, source_id, height, block_hash, occurred_at, chain_hash)
@@ -29,11 +30,12 @@ create function pg_temp.block(first bigint, last bigint, in_height bigint, mark 
         timestamptz '2026-01-18T21:00:00Z' + in_height * interval '1 minute', 0, null, 9, 0, 0, 0, 0, 0, true, last, true);
 $$;
 
-create function pg_temp.event(at bigint, in_kind integer, subjects bigint[], roles smallint[]) returns void language sql as $$
+create function pg_temp.event(at bigint, in_kind integer, subjects bigint[], roles smallint[], body jsonb default '{}')
+returns void language sql as $$
     insert into log.events (position, source_id, height, block_hash, tx_id, tx_index, event_index, kind, body, occurred_at,
         recorded_at, digest)
-    select at, 1, u.height, u.block_hash, 'tx-' || at, 0, (at - u.first_position)::integer, in_kind::smallint, '\x7b7d', u.occurred_at,
-        clock_timestamp(), decode(repeat('00', 32), 'hex')
+    select at, u.source_id, u.height, u.block_hash, 'tx-' || at, 0, (at - u.first_position)::integer, in_kind::smallint, convert_to(body::text, 'utf8'),
+        u.occurred_at, clock_timestamp(), decode(repeat('00', 32), 'hex')
     from log.log_units u where at between u.first_position and u.end_position;
     insert into log.event_subjects (subject_id, position, role)
     select named.subject, at, named.role from unnest(subjects, roles) named (subject, role);
@@ -70,8 +72,16 @@ language sql as $$
         timestamptz '2026-01-18T21:07:00Z', at, last, true);
 $$;
 
--- A proposal as it comes, then what each later block changes of it.
-create function pg_temp.proposed(at bigint, last bigint, id bigint, proposer text, more jsonb) returns void language sql as $$
+-- A proposal as it comes, with its event, then what each later block changes of it.
+create function pg_temp.proposed(at bigint, last bigint, id bigint, proposer text, more jsonb, texts jsonb default '{}')
+returns void language sql as $$
+    select pg_temp.event(at, 17, array[about.subject_id, who.subject_id], '{11,12}', jsonb_build_object(
+        'proposal_id', id::text, 'proposer', proposer, 'proposal_type', 'text', 'title', 'Proposal ' || id, 'sender', 'alice',
+        'voting_starts_at', '2026-01-18T21:09:00Z', 'voting_ends_at', '2026-01-18T21:11:30Z') || texts)
+    from log.log_units u
+    join log.subjects about on about.namespace = 3 and about.subject = id::text and about.source_id = u.source_id
+    join log.subjects who on who.namespace = 2 and who.subject = proposer
+    where u.end_position = last;
     insert into proposals_versions
     select n.*
     from log.log_units u, jsonb_populate_record(null::proposals_versions, jsonb_build_object(
@@ -147,11 +157,13 @@ begin
     perform pg_temp.block(41, 50, 8, '18');
     for n in 1 .. 8 loop
         perform pg_temp.proposed(41 + n, 50, n, case when n = 2 then ada else zoe end, case n
-            when 1 then '{"description": "All of it", "calls": "[{\"target\":\"0xAB\",\"value\":\"7\",\"calldata\":\"ff\"},{\"target\":\"bob\",\"value\":\"0\",\"calldata\":\"\"}]"}'
+            when 1 then '{}'
             when 2 then '{"voting_starts_at": "2026-01-18T22:00:00Z", "voting_ends_at": "2026-01-18T23:00:00Z", "proposal_type": "budget"}'
             when 7 then '{"voting_ends_at": "2026-01-18T23:00:00Z", "proposal_type": "budget"}'
-            else '{"quorum": 0}' end::jsonb);
-        perform pg_temp.event(41 + n, 17, array[20 + n, case when n = 2 then 12 else 6 end], '{11,12}');
+            else '{"quorum": 0}' end::jsonb, case n
+            when 1 then '{"description": "All of it", "targets": ["0xAB", "bob"], "values": ["7", "0"], "calldatas": ["ff", ""]}'
+            when 4 then '{"description": "Four"}'
+            else '{}' end::jsonb);
     end loop;
 
     perform pg_temp.block(51, 60, 9, '19');
@@ -197,7 +209,6 @@ begin
     perform pg_temp.event(92, 20, '{24}', '{11}');
     perform pg_temp.changed(95, '{4}', '{"status": "executed", "executed_at": "2026-01-18T21:13:00Z"}');
     perform pg_temp.proposed(93, 95, 9, ben, '{}');
-    perform pg_temp.event(93, 17, '{29,13}', '{11,12}');
     perform pg_temp.vote(94, 95, 7, ada, 'for', 5, 5, null);
     perform pg_temp.changed(95, '{7}', '{"votes_for": 5, "voters": 1}');
     perform pg_temp.delegation(95, ada, zoltan, 5, 5, 91);
@@ -211,11 +222,10 @@ begin
     perform pg_temp.event(98, 20, '{24}', '{11}');
     perform pg_temp.changed(100, '{4}', '{"status": "executed", "executed_at": "2026-01-18T21:13:00Z"}');
     perform pg_temp.proposed(99, 100, 10, zoe, '{"voting_starts_at": "2026-01-18T22:00:00Z", "voting_ends_at": "2026-01-18T23:00:00Z"}');
-    perform pg_temp.event(99, 17, '{30,6}', '{11,12}');
 
     insert into log.log_units (end_position, first_position, source_id, height, block_hash, occurred_at, chain_hash)
     values (101, 101, 2, 1, decode(repeat('21', 32), 'hex'), timestamptz '2026-01-18T21:01:00Z', sha256('101'::bytea));
-    perform pg_temp.proposed(101, 101, 1, zoltan, '{"title": "On the hub"}');
+    perform pg_temp.proposed(101, 101, 1, zoltan, '{"title": "On the hub"}', '{"title": "On the hub", "description": "Hub"}');
 
     perform log.publish(view, 31)
     from unnest(array['heads', 'balances', 'identities', 'identity_claims', 'wallet_links', 'wallet_owners', 'powers', 'delegations',

@@ -127,7 +127,10 @@ impl Findings {
     pub fn judge(&mut self, moment: &Moment<'_>) {
         let (checks, subject): (&Checks, Option<String>) = match &moment.event.event {
             Event::BlockApplied(block) => (&block.checks, None),
-            Event::TransactionApplied(tx) => (&tx.checks, Some(tx.sender.clone())),
+            Event::TransactionApplied(tx) => {
+                let sender = moment.world.address(moment.event.source_id, &tx.sender);
+                (&tx.checks, Some(sender.map_or_else(|_| tx.sender.clone(), |address| address.as_str().to_owned())))
+            }
             Event::KeyRotated(rotated) => (&rotated.checks, Some(rotated.identity_id.get().to_string())),
             Event::WalletLinked(linked) => (&linked.checks, Some(linked.identity_id.get().to_string())),
             Event::WorkSubmitted(work) => (&work.checks, work.oracle_id.clone()),

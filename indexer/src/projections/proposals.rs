@@ -29,15 +29,14 @@ mod vote;
 use decide::Deed;
 
 versioned_table! {
-    /// Proposals of each chain with their status and tallies. Texts are shared: each version of a row repeats them.
+    /// Proposals of each chain with their status and tallies. What they say beyond a title stays in the log, since a vote
+    /// makes a new version of the row.
     ProposalsTable = "proposals" {
         key ProposalKey { source_id: int4(i32), proposal_id: int8(i64) }
         value Proposal {
             proposer_identity: bytes(Vec<u8>),
             proposal_type: text(Arc<str>),
             title: text(Arc<str>),
-            description: text_opt(Option<Arc<str>>),
-            calls: text_opt(Option<Arc<str>>),
             quorum: numeric(i128),
             voting_starts_at: time(DateTime<Utc>),
             voting_ends_at: time(DateTime<Utc>),

@@ -2,6 +2,7 @@
 
 use crate::support::{World, connect, texts};
 
+mod broken;
 mod decisions;
 mod power;
 mod undone;

@@ -11,13 +11,12 @@ use crate::page::Rows;
 use crate::view::{At, Query, Stamped, stamped};
 use crate::views::changes::{Action, Changed, action};
 
-/// What the versions of a proposal are compared by, in the order of the statement.
-const FIELDS: [&str; 22] = [
+/// What the versions of a proposal are compared by, in the order of the statement. What it says beyond its title never
+/// changes.
+const FIELDS: [&str; 20] = [
     "proposer_identity",
     "proposal_type",
     "title",
-    "description",
-    "calls",
     "quorum",
     "voting_starts_at",
     "voting_ends_at",
@@ -165,7 +164,7 @@ impl Query for ProposalChanges {
             Self::VIEWS,
             r#"
                 array[
-                    encode(v.proposer_identity, 'hex'), v.proposal_type, v.title, v.description, v.calls, v.quorum::text,
+                    encode(v.proposer_identity, 'hex'), v.proposal_type, v.title, v.quorum::text,
                     to_char(v.voting_starts_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
                     to_char(v.voting_ends_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), v.status,
                     v.computed_outcome, v.final_outcome, v.votes_for::text, v.votes_against::text, v.votes_abstain::text,

@@ -56,8 +56,8 @@ impl Query for ProposalList {
                         and ($11::text is null or p.proposal_type = $11)
                 )
                 select
-                    null::bigint as ordinal, c.counted, m.proposal_id, m.from_position, null::text as description,
-                    null::text as calls, null::bigint as counting, null::bigint as not_counting, null::bigint as subject_id
+                    null::bigint as ordinal, c.counted, m.proposal_id, m.from_position, null::bytea as body,
+                    null::bigint as counting, null::bigint as not_counting, null::bigint as subject_id
                 from (
                     select case when $7 then (select count(*) from wanted) end as counted
                 ) c

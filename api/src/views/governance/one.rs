@@ -1,7 +1,7 @@
 //! One proposal with all that it says, or some by number.
 
-use schema::event::{Kind, Namespace, rfc3339_micros};
-use serde::{Deserialize, Serialize};
+use schema::event::{Event, Kind, Namespace, Proposed, rfc3339_micros};
+use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
@@ -37,14 +37,6 @@ pub struct ProposalDetail {
     pub provenance: Option<Provenance>,
 }
 
-/// One call of a proposal, as it is stored.
-#[derive(Debug, Default, Deserialize)]
-struct Call {
-    target: String,
-    value: String,
-    calldata: String,
-}
-
 /// Up to 100 proposals of a chain in the order asked, repetitions included; null where there is none.
 #[derive(Debug, Clone)]
 pub struct ProposalBatch {
@@ -68,8 +60,8 @@ impl Query for ProposalBatch {
             at,
             r#"
                 select
-                    n.ordinal, null::bigint as counted, v.proposal_id, v.from_position, null::text as description,
-                    null::text as calls, null::bigint as counting, null::bigint as not_counting, null::bigint as subject_id
+                    n.ordinal, null::bigint as counted, v.proposal_id, v.from_position, null::bytea as body,
+                    null::bigint as counting, null::bigint as not_counting, null::bigint as subject_id
                 from unnest($4::bigint[]) with ordinality n (asked, ordinal)
                 left join lateral (
                     select o.proposal_id, o.from_position, o.present
@@ -113,10 +105,10 @@ impl OneProposal {
             at,
             r#"
                 select
-                    null::bigint as ordinal, null::bigint as counted, v.proposal_id, v.from_position, v.description, v.calls,
+                    null::bigint as ordinal, null::bigint as counted, v.proposal_id, v.from_position, e.body,
                     t.counting, t.not_counting, sub.subject_id
                 from (
-                    select o.proposal_id, o.from_position, o.description, o.calls, o.present
+                    select o.proposal_id, o.from_position, o.claim_position, o.present
                     from proposals_versions o
                     where o.source_id = $3
                         and o.proposal_id = $4
@@ -140,6 +132,7 @@ impl OneProposal {
                         and o.position <= s.position
                         and (o.position <@ gone.span) is not true
                 ) t
+                left join log.events e on e.position = v.claim_position
                 left join log.subjects sub
                     on sub.namespace = 3
                     and sub.subject = v.proposal_id::text
@@ -151,18 +144,9 @@ impl OneProposal {
         )?;
         let value = rows.into_iter().next().and_then(|row| {
             let proposal = proposal_from!(row);
-            let calls: Vec<Call> = row.calls.and_then(|calls| serde_json::from_str(&calls).ok()).unwrap_or_default();
-            let detail = ProposalDetail {
-                superseded_votes: row.counting? - proposal.voters,
-                votes_not_counted: row.not_counting?,
-                proposal,
-                description: row.description,
-                targets: calls.iter().map(|call| call.target.clone()).collect(),
-                values: calls.iter().map(|call| call.value.clone()).collect(),
-                calldatas: calls.into_iter().map(|call| call.calldata).collect(),
-                provenance: None,
-            };
-            Some((row.subject_id, detail))
+            let superseded_votes = row.counting? - proposal.voters;
+            let said = row.body.as_deref().and_then(said_in_body);
+            Some((row.subject_id, detail(proposal, said, superseded_votes, row.not_counting?)))
         });
         Ok(Stamped { at, value })
     }
@@ -189,4 +173,31 @@ impl Query for OneProposal {
         }
         Ok(Stamped { at, value: Some(detail) })
     }
+}
+
+/// What only the body of `governance.proposed` says.
+fn said_in_body(body: &[u8]) -> Option<Proposed> {
+    match Event::parse(Kind::Proposed, body) {
+        Ok(Event::Proposed(proposed)) => Some(proposed),
+        Ok(_) | Err(_) => None,
+    }
+}
+
+fn detail(proposal: Proposal, said: Option<Proposed>, superseded_votes: i64, votes_not_counted: i64) -> ProposalDetail {
+    let mut detail = ProposalDetail {
+        proposal,
+        description: None,
+        targets: Vec::new(),
+        values: Vec::new(),
+        calldatas: Vec::new(),
+        superseded_votes,
+        votes_not_counted,
+        provenance: None,
+    };
+    let Some(said) = said else { return detail };
+    detail.description = said.description;
+    detail.targets = said.targets;
+    detail.values = said.values.iter().map(|value| value.get().to_string()).collect();
+    detail.calldatas = said.calldatas;
+    detail
 }

@@ -167,7 +167,7 @@ macro_rules! proposals_of {
             $at,
             VIEWS,
             r#"
-            r.ordinal as "ordinal?", r.counted as "counted?", r.description as "description?", r.calls as "calls?",
+            r.ordinal as "ordinal?", r.counted as "counted?", r.body as "body?",
             r.counting as "counting?", r.not_counting as "not_counting?", r.subject_id as "subject_id?",
             r.chain as "chain?", r.proposal_id as "proposal_id?", r.proposer_identity as "proposer_identity?",
             r.display_name as "display_name?", r.proposal_type as "proposal_type?", r.title as "title?",
@@ -182,7 +182,7 @@ macro_rules! proposals_of {
             "#,
             (r#"
             select
-                k.ordinal, k.counted, k.description, k.calls, k.counting, k.not_counting, k.subject_id, src.name as chain,
+                k.ordinal, k.counted, k.body, k.counting, k.not_counting, k.subject_id, src.name as chain,
                 p.proposal_id::text as proposal_id, p.proposer_identity, n.display_name, p.proposal_type, p.title, p.status,
                 p.computed_outcome, p.final_outcome, p.quorum::text as quorum,
                 p.votes_for + p.votes_against + p.votes_abstain >= p.quorum as quorum_reached,

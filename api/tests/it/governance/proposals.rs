@@ -235,7 +235,25 @@ async fn one_proposal_says_all_of_itself() {
     assert_eq!((&unopened["opened_height"], &unopened["quorum_reached"]), (&Value::Null, &json!(false)));
     let gone = network.get(&format!("{LIST}/9?at_position=95")).await;
     assert_eq!((&gone["proposer_display_name"], &gone["status"]), (&json!("Ben"), &json!("pending")));
-    assert_eq!(network.get(&format!("{LIST}/1?chain=hub")).await["title"], "On the hub");
+    let hub = network.get(&format!("{LIST}/1?chain=hub")).await;
+    assert_eq!((&hub["title"], &hub["description"]), (&json!("On the hub"), &json!("Hub")));
+}
+
+#[tokio::test]
+async fn what_a_proposal_says_is_read_from_its_event_however_often_it_changed() {
+    let network = start().await;
+    for at in [50, 60, 90, 95, 96, END] {
+        let four = network.get(&format!("{LIST}/4?at_position={at}")).await;
+        assert_eq!((&four["description"], &four["calldatas"]), (&json!("Four"), &json!([])), "{at}");
+    }
+    for path in [LIST.to_owned(), format!("{LIST}?ids=1,4")] {
+        for item in network.items(&path).await {
+            assert_eq!((item.get("description"), item.get("targets")), (None, None), "{path}: lists are short");
+        }
+    }
+    for change in network.items(&format!("{LIST}/1/changes")).await {
+        assert_eq!((change["changed"].get("description"), change["changed"].get("calls")), (None, None));
+    }
 }
 
 #[tokio::test]

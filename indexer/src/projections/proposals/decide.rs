@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use schema::chain::{Height, Spelled};
 use schema::event::{Outcome, ProposalFinalized, Proposed, Voted};
 use schema::store::LoggedUnit;
-use serde_json::{Value, json};
 
 use super::tally::outcome;
 use super::{ACTIVE, CANCELLED, EXECUTED, PASSED, PENDING, Proposal, ProposalKey, Proposals, REJECTED};
@@ -147,8 +146,6 @@ fn made(place: &Place, body: &Proposed) -> Proposal {
         proposer_identity: body.proposer.get().as_bytes().to_vec(),
         proposal_type: Arc::from(body.proposal_type.as_str()),
         title: Arc::from(body.title.as_str()),
-        description: body.description.as_deref().map(Arc::from),
-        calls: calls(body).map(Arc::from),
         quorum: body.quorum.as_ref().map_or(0, |quorum| i128::from(quorum.get().get())),
         voting_starts_at: window(body).0,
         voting_ends_at: window(body).1,
@@ -176,12 +173,4 @@ fn made(place: &Place, body: &Proposed) -> Proposal {
 /// The first and the last moment at which votes count, as the database holds them.
 fn window(body: &Proposed) -> (DateTime<Utc>, DateTime<Utc>) {
     (body.voting_starts_at.get().micros(), body.voting_ends_at.get().micros())
-}
-
-fn calls(body: &Proposed) -> Option<String> {
-    let parts = body.targets.iter().zip(&body.values).zip(&body.calldatas);
-    let calls: Vec<Value> = parts
-        .map(|((target, value), calldata)| json!({"calldata": calldata, "target": target, "value": value.text()}))
-        .collect();
-    (!calls.is_empty()).then(|| Value::from(calls).to_string())
 }

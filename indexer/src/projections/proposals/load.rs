@@ -78,8 +78,8 @@ impl Wanted {
     }
 }
 
-/// Reads what a batch names and what falls due in it. Only the schedule is remembered from batch to batch: rows carry
-/// long texts.
+/// Reads what a batch names and what falls due in it. Only the schedule is remembered from batch to batch: a chain
+/// may have any number of proposals.
 pub(super) async fn all(
     proposals: &mut Proposals,
     db: &mut PgConnection,
@@ -141,7 +141,7 @@ async fn rows(
     let found = sqlx::query!(
         r#"
         select
-            p.source_id, p.proposal_id, p.proposer_identity, p.proposal_type, p.title, p.description, p.calls,
+            p.source_id, p.proposal_id, p.proposer_identity, p.proposal_type, p.title,
             p.quorum::text as "quorum!", p.voting_starts_at, p.voting_ends_at, p.status, p.computed_outcome,
             p.final_outcome, p.votes_for::text as "votes_for!", p.votes_against::text as "votes_against!",
             p.votes_abstain::text as "votes_abstain!", p.voters, p.claimed_for::text as claimed_for,
@@ -164,8 +164,6 @@ async fn rows(
             proposer_identity: row.proposer_identity,
             proposal_type: Arc::from(row.proposal_type),
             title: Arc::from(row.title),
-            description: row.description.map(Arc::from),
-            calls: row.calls.map(Arc::from),
             quorum: exact(&row.quorum)?,
             voting_starts_at: row.voting_starts_at,
             voting_ends_at: row.voting_ends_at,

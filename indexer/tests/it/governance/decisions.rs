@@ -8,8 +8,11 @@ use crate::support::World;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proposal_is_kept_as_it_was_made() {
     let world = played(&format!("{START} | 4: ALICE_FOR")).await;
-    let query = "select concat_ws(' ', proposal_id, left(encode(proposer_identity, 'hex'), 1), proposal_type, title, quorum, calls) from proposals";
-    assert_eq!(ask(&world, query).await, [r#"7 1 text Title 50 [{"calldata":"00ff","target":"bob","value":"8"}]"#]);
+    let query = "select concat_ws(' ', proposal_id, left(encode(proposer_identity, 'hex'), 1), proposal_type, title, quorum) from proposals";
+    assert_eq!(ask(&world, query).await, ["7 1 text Title 50"]);
+    let calls = "select concat(body -> 'targets', body -> 'values', body -> 'calldatas') from proposals p
+        join (select position, convert_from(body, 'utf8')::json as body from log.events) e on e.position = p.claim_position";
+    assert_eq!(ask(&world, calls).await, [r#"["bob"]["8"]["00ff"]"#], "the log keeps what it would call");
     assert_eq!(
         ask(&world, "select concat(reason, ' ', block_height, ' ', tx_id is not null) from votes").await,
         ["because 4 t"]

@@ -225,8 +225,8 @@ fn assert_fates(log: &[LoggedUnit], model: &Model<'_>, bad: &[(String, Fate)]) {
     let events = &block.expect("the block is in the log").events;
     let mut wrong = Vec::new();
     for (index, (said, fate)) in (0..).zip(bad) {
-        let of_tx = events.iter().filter(|event| event.tx_index == Some(index));
-        let payload = of_tx.filter(|event| !matches!(event.event, Event::TransactionApplied(_))).next_back();
+        let mut of_tx = events.iter().filter(|event| event.tx_index == Some(index));
+        let payload = of_tx.rfind(|event| !matches!(event.event, Event::TransactionApplied(_)));
         let event = payload.unwrap_or_else(|| panic!("{said} left nothing"));
         if !met(*fate, event, &findings) {
             let short: String = said.chars().take(200).collect();
