@@ -58,7 +58,8 @@ comment on column work_submissions.block_height is 'Height of its block.';
 comment on column work_submissions.tx_id is 'Transaction that carried it.';
 comment on column work_submissions.occurred_at is 'Block or record time: the moment from which it counts.';
 create index work_submissions_miner on work_submissions (address_id, position);
-create index work_submissions_submission on work_submissions (submission_id, source_id);
+create index work_submissions_type on work_submissions (address_id, work_type, position);
+create index work_submissions_submission on work_submissions (submission_id, position);
 create index work_submissions_overturned on work_submissions (accepted_position) where accepted_position is not null;
 
 create table work_hours (
@@ -161,25 +162,23 @@ create index identity_work_versions_gone on identity_work_versions (work_type, f
 create table rank_history (
     source_id integer not null,
     position bigint not null,
-    identity_id bytea not null,
     work_type text not null,
     timeframe text not null,
-    rank bigint not null,
     ranked bigint not null,
-    score numeric(39, 0) not null,
+    identities bytea[] not null,
+    scores numeric(39, 0)[] not null,
     height bigint not null,
     block_time timestamptz not null,
-    primary key (identity_id, work_type, timeframe, position)
+    primary key (work_type, timeframe, position)
 );
-comment on table rank_history is 'Where each ranked identity stood at the first block of every UTC day, as the boards said then. What was shown as of a position never changes, so a row stands as long as that block does.';
+comment on table rank_history is 'The boards of identities at the first block of every UTC day, as they were then: one row per board that ranked anybody. What was shown as of a position never changes, so a row stands as long as that block does.';
 comment on column rank_history.source_id is 'The clock source.';
 comment on column rank_history.position is 'End of the block that began the day.';
-comment on column rank_history.identity_id is 'The identity.';
 comment on column rank_history.work_type is 'boinc, nuw, bandwidth, compute, ceremony or all.';
 comment on column rank_history.timeframe is 'day, week, month or all.';
-comment on column rank_history.rank is 'Place, from 1.';
 comment on column rank_history.ranked is 'How many were ranked.';
-comment on column rank_history.score is 'Score, in billionths.';
+comment on column rank_history.identities is 'The first 1,000 of them, in the order of their places.';
+comment on column rank_history.scores is 'Their scores, in billionths.';
 comment on column rank_history.height is 'Height of the block.';
 comment on column rank_history.block_time is 'Its time.';
 create index rank_history_position on rank_history (source_id, position);

@@ -74,11 +74,6 @@ fn complete(path: &str, operation: &mut Operation) {
     if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
         show_example(path, response);
     }
-    for response in operation.responses.responses.values_mut() {
-        if let RefOr::T(response) = response {
-            response.headers.extend(response_headers(is_service));
-        }
-    }
     if !is_service && !is_live {
         let unchanged = ResponseBuilder::new().description("The answer is the one that `If-None-Match` names.").build();
         operation.responses.responses.entry("304".to_owned()).or_insert(RefOr::T(unchanged));
@@ -94,6 +89,15 @@ fn complete(path: &str, operation: &mut Operation) {
             None => {
                 operation.responses.responses.insert(status, RefOr::T(problem(kind)));
             }
+        }
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response {
+            // What declares a content of its own answers in that, as the readiness check does.
+            if status.as_str() >= "400" && response.content.is_empty() {
+                response.content.insert(PROBLEM_JSON.to_owned(), problem_content());
+            }
+            response.headers.extend(response_headers(is_service, status));
         }
     }
 }
@@ -200,7 +204,8 @@ fn request_headers(is_service: bool) -> Vec<Parameter> {
     headers
 }
 
-fn response_headers(is_service: bool) -> Vec<(String, RefOr<Header>)> {
+/// The headers of a response with a status: those of answers, or the few of problems.
+fn response_headers(is_service: bool, status: &str) -> Vec<(String, RefOr<Header>)> {
     const SHARED: &[(&str, &str)] = &[
         ("x-position", "Log position that the answer is true at."),
         ("x-chain-hash", "First 8 bytes of the running hash of the log there, hex."),
@@ -218,7 +223,14 @@ fn response_headers(is_service: bool) -> Vec<(String, RefOr<Header>)> {
         ((*name).to_owned(), RefOr::T(header))
     };
     let id = [("x-request-id", "The request's id, as given or made here.")];
-    id.iter().chain(if is_service { &[] } else { SHARED }).map(header).collect()
+    let shared = match status {
+        _ if is_service => &[],
+        "200" | "304" => SHARED,
+        // What was not found, or is not to be seen, was looked for at a position.
+        "403" | "404" => &SHARED[..1],
+        _ => &[],
+    };
+    id.iter().chain(shared).map(header).collect()
 }
 
 fn parameter(name: &str, place: ParameterIn, description: &str, schema: Schema) -> Parameter {
@@ -259,6 +271,13 @@ mod tests {
                 let distinct: std::collections::BTreeSet<_> = names.iter().collect();
                 assert_eq!(distinct.len(), names.len(), "{place}: a parameter is declared twice");
                 assert!(operation["responses"]["400"]["content"][PROBLEM_JSON].is_object(), "{place}: no 400");
+                for (status, response) in operation["responses"].as_object().expect("responses") {
+                    let is_problem = status.as_str() >= "400" && (path.as_str(), status.as_str()) != ("/health/ready", "503");
+                    let content = response["content"][PROBLEM_JSON].is_object();
+                    assert_eq!(content, is_problem, "{place}: content of {status}");
+                    assert!(response["headers"]["x-request-id"].is_object(), "{place}: headers of {status}");
+                    assert!(!is_problem || response["headers"]["etag"].is_null(), "{place}: headers of {status}");
+                }
             }
         }
     }

@@ -61,8 +61,18 @@ pub struct List<T> {
 pub enum Count {
     /// Counted.
     Exact,
-    /// Guessed from statistics, in constant time.
+    /// Counted up to 10,000 where counting takes long.
     Estimated,
+}
+
+impl Count {
+    /// How many items to count at most, where counting takes long.
+    pub fn at_most(self) -> i64 {
+        match self {
+            Self::Exact => i64::MAX,
+            Self::Estimated => 10_000,
+        }
+    }
 }
 
 /// Where the next page begins, and what it must agree with.

@@ -21,6 +21,7 @@ pub mod performance;
 pub mod powers;
 pub mod proposals;
 pub mod reports;
+mod sample;
 pub mod social;
 pub mod transactions;
 pub mod wallets;
@@ -389,6 +390,9 @@ impl Projections {
         each!(self, live, |projection, reads, findings| projection.close(unit, world, reads, findings)?);
         if live.is_live(findings::Findings::NAME) {
             self.findings.close_unit(unit);
+        } else {
+            // The others report all the same, and nobody writes it.
+            self.findings.forget();
         }
         Ok(())
     }

@@ -173,54 +173,41 @@ impl Projector {
     /// Folds the next batch of whole units. After an error the projector must be opened again.
     pub async fn step(&mut self) -> Result<Progress, ProjectorError> {
         let batch = self.ahead.next_batch(&mut self.db, self.position, self.batch_events).await?;
-        let mut set_aside = Vec::new();
-        let mut rest = batch.as_slice();
-        while let Some(first) = rest.first() {
-            let broken = match self.fold_batch(rest).await? {
-                Folded::Done => break,
-                Folded::Broken(broken) => broken,
-                // Which unit it is shows when each is folded alone.
-                Folded::Refused(_) if rest.len() > 1 => {
-                    self.projections.forget();
-                    rest = self.fold_first(rest).await?;
-                    continue;
-                }
-                Folded::Refused(Unwritable { view, error }) => {
-                    Broken { view, position: first.end_position, why: format!("a row cannot be stored: {error}") }
-                }
-            };
-            self.projections.forget();
-            // What came before the break is good and is published; only then is the view set aside.
-            let good = rest.iter().take_while(|unit| unit.end_position < broken.position).count();
-            let (before, after) = rest.split_at(good);
-            if before.is_empty() {
-                self.set_aside(&broken).await?;
-                set_aside.push(broken);
-            } else if !matches!(self.fold_batch(before).await?, Folded::Done) {
-                continue;
-            }
-            rest = after;
-        }
+        let set_aside = self.fold_all(&batch).await?;
         Ok(Progress { position: self.position, events: count(&batch), set_aside })
     }
 
-    /// Folds the first unit alone when that succeeds, and returns what is left to do.
-    async fn fold_first<'a>(&mut self, units: &'a [LoggedUnit]) -> Result<&'a [LoggedUnit], ProjectorError> {
-        let Some((first, rest)) = units.split_first() else { return Ok(units) };
-        match self.fold_batch(std::slice::from_ref(first)).await? {
-            Folded::Done => Ok(rest),
-            Folded::Broken(broken) => {
-                self.projections.forget();
+    /// Folds all units; returns the views that had to be set aside for it. What does not come out is folded again in
+    /// smaller parts, so that a view is set aside at the very unit at which it fails, and everything before that is
+    /// published first. Each trouble leaves shorter parts or fewer live views, so it comes to an end.
+    async fn fold_all(&mut self, units: &[LoggedUnit]) -> Result<Vec<Broken>, ProjectorError> {
+        let mut set_aside = Vec::new();
+        // What is still to do; the next part is the last one here.
+        let mut parts = vec![units];
+        while let Some(part) = parts.pop() {
+            let Some(first) = part.first() else { continue };
+            let (good, broken) = match self.fold_batch(part).await? {
+                Folded::Done => continue,
+                Folded::Broken(broken) => {
+                    (part.iter().position(|unit| unit.end_position >= broken.position).unwrap_or(0), broken)
+                }
+                // Which unit it is shows when it is folded alone; half of the units are nearer to that.
+                Folded::Refused(Unwritable { view, error }) => {
+                    let why = format!("a row cannot be stored: {error}");
+                    (part.len() / 2, Broken { view, position: first.end_position, why })
+                }
+            };
+            self.projections.forget();
+            if good == 0 {
                 self.set_aside(&broken).await?;
-                Ok(units)
-            }
-            Folded::Refused(Unwritable { view, error }) => {
-                self.projections.forget();
-                let why = format!("a row cannot be stored: {error}");
-                self.set_aside(&Broken { view, position: first.end_position, why }).await?;
-                Ok(units)
+                set_aside.push(broken);
+                parts.push(part);
+            } else {
+                let (before, after) = part.split_at(good);
+                parts.extend([after, before]);
             }
         }
+        Ok(set_aside)
     }
 
     /// Folds until the views have caught up with the log, or up to a position.

@@ -52,7 +52,7 @@ pub struct Offset {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Counted {
-    /// `exact` counts all items, `estimated` guesses from statistics; absent, there is no `count`.
+    /// `exact` counts all items, `estimated` up to 10,000 where counting takes long; absent, there is no `count`.
     #[param(pattern = "^(exact|estimated)$")]
     pub count: Option<String>,
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use axum::response::Response;
+use schema::event::Namespace;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::error::Problem;
-use crate::page::List;
+use crate::page::{Count, List};
 use crate::rest::ask::{Counted, Paging};
 use crate::rest::{Ask, reply_list};
 use crate::server::AppState;
@@ -64,10 +65,14 @@ pub async fn list(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Respon
         (source, _) => source,
     };
     let source_id = source.map(|source| source.source_id);
+    let namespace = subject.as_ref().map(|subject| match subject {
+        Subject::Address(_) => Namespace::Address,
+        Subject::Named(namespace, _) => *namespace,
+    });
     let (subjects, identity_id) = subject.map(names).unwrap_or_default();
-    let filter = Filter { codes, subjects, identity_id, source_id, height, counts };
-    reply_list(&state, Findings { filter, after: ask.after_as()?, limit: ask.limit, count: ask.count.is_some() }, &ask)
-        .await
+    let filter = Filter { codes, subjects, namespace, identity_id, source_id, height, counts };
+    let count = ask.count.map(Count::at_most);
+    reply_list(&state, Findings { filter, after: ask.after_as()?, limit: ask.limit, count }, &ask).await
 }
 
 fn codes(ask: &Ask) -> Result<Vec<String>, Problem> {
@@ -99,7 +104,7 @@ fn names(subject: Subject) -> (Vec<String>, Option<Vec<u8>>) {
             (names, None)
         }
         Subject::Named(namespace, name) => {
-            let is_identity = namespace == schema::event::Namespace::Identity;
+            let is_identity = namespace == Namespace::Identity;
             let id = if is_identity { hex::decode(&name).ok() } else { None };
             (vec![name], id)
         }

@@ -3,6 +3,7 @@
 //! Most are written by the projections; two depend on all sources together and are tables of their own: wallet claims that
 //! stand behind another identity's, and registrations that came after another source's.
 
+use schema::event::Namespace;
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 use crate::page::Rows;
 use crate::view::{At, LOG, Query, Stamped};
 
+mod count;
 mod read;
 mod statement;
 
@@ -58,7 +60,9 @@ codes! {
     "self-follow" "an identity follows itself.";
     "sender-refuted" "the signature of the transaction does not hold, so nobody proved to have sent what it carries.";
     "stake-not-own" "the sender staked or unstaked somebody else's money.";
+    "staked-too-much" "more was staked than the account had and had not staked yet.";
     "tally-differs" "the chain states other tallies than its votes come to; ours are shown, and the chain's beside them.";
+    "too-many-delegations" "the identity delegates to as many others as it may.";
     "too-many-links" "the identity has as many wallets as it may have.";
     "undelegated-too-much" "more was taken back than had been delegated.";
     "unknown-identity" "the identity is not registered at this source.";
@@ -109,6 +113,8 @@ pub struct Filter {
     pub codes: Vec<String>,
     /// Only about somebody with one of these names.
     pub subjects: Vec<String>,
+    /// What they are names of.
+    pub namespace: Option<Namespace>,
     /// Only about this identity, when the subject is one.
     pub identity_id: Option<Vec<u8>>,
     /// Only of this source.
@@ -149,8 +155,8 @@ pub struct Findings {
     pub after: Option<FindingKey>,
     /// Items on a page.
     pub limit: i64,
-    /// Whether to say how many there are.
-    pub count: bool,
+    /// Whether to say how many there are, and how many to count at most.
+    pub count: Option<i64>,
 }
 
 impl Query for Findings {
@@ -159,7 +165,7 @@ impl Query for Findings {
     type Answer = Rows<Finding>;
 
     fn key(&self) -> String {
-        format!("findings:{:?}:{:?}:{}:{}", self.filter, self.after, self.limit, self.count)
+        format!("findings:{:?}:{:?}:{}:{:?}", self.filter, self.after, self.limit, self.count)
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {

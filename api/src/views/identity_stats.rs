@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::view::{At, Keep, Query, Stamp, Stamped, stamped};
 use crate::views::governance::{GovernanceStats, OneGovernanceStats};
 use crate::views::visibility::Shown;
-use crate::views::work::{OneWorkStats, WorkStats};
+use crate::views::work::{WorkStats, read_stats};
 
 /// The statistics of an identity.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -107,18 +107,19 @@ impl Query for OneIdentityStats {
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, social) = self.social(db, at).await?;
+        let Self { source_id, identity_id, stalled: _, explain } = *self;
+        // First what must know whether the question names a moment, about all views.
+        let (at, work) = read_stats(db, at, Self::VIEWS, &identity_id, explain).await?;
+        // As of the position just read, so that all statements speak of the same moment.
+        let moment = At::Position(Position(at.position));
+        let (_, social) = self.social(db, moment).await?;
         let (stats_visibility, social) = match social {
             Shown::Seen(seen) => seen,
             Shown::Hidden => return Ok(Stamped { at, value: Shown::Hidden }),
             Shown::Unknown => return Ok(Stamped { at, value: Shown::Unknown }),
         };
-        // As of the position just read, so that all statements speak of the same moment.
-        let moment = At::Position(Position(at.position));
-        let Self { source_id, identity_id, stalled, explain } = *self;
-        let work = OneWorkStats { identity_id, stalled, explain }.run(db, moment).await?;
         let governance = OneGovernanceStats { source_id, identity_id, explain }.run(db, moment).await?;
-        let value = match (work.value, governance.value) {
+        let value = match (work, governance.value) {
             (Shown::Seen(pouw), Some(governance)) => Shown::Seen(IdentityStats {
                 identity_id: identity_id.to_string(),
                 stats_visibility,

@@ -172,21 +172,22 @@ macro_rules! oracles_at {
             r.source_id as "source_id?", r.oracle_id as "oracle_id?", r.chain as "chain?", r.name as "name?",
             r.oracle_address as "oracle_address?", r.registered_at as "registered_at?", r.accepted as "accepted?",
             r.rejected as "rejected?", r.refuted as "refuted?", r.unproven as "unproven?", r.repeated as "repeated?",
-            r.slashed as "slashed?", r.slash_count as "slash_count?", r.last_at as "last_at?"
+            r.slashed as "slashed?", r.slash_count as "slash_count?", r.last_at as "last_at?",
+            r.is_last as "is_last?"
             "#,
             r#"
                 select
-                    k.source_id, k.oracle_id, src.name as chain, o.name, o.oracle_address, o.registered_at, a.accepted,
+                    k.source_id, k.oracle_id, k.is_last, src.name as chain, o.name, o.oracle_address, o.registered_at, a.accepted,
                     a.rejected, a.refuted, a.unproven, a.repeated, o.slashed::text as slashed, o.slash_count, a.last_at
                 from (
                     -- From oracle to oracle along the key, until the page is full: each has as many versions as blocks with
                     -- any of its work.
-                    with recursive named (source_id, oracle_id, is_there, found) as (
-                        select coalesce($4, $3, 0), coalesce($5, ''), false, 0::bigint
+                    with recursive named (source_id, oracle_id, is_there, found, looked_at) as (
+                        select coalesce($4, $3, 0), coalesce($5, ''), false, 0::bigint, 0
                         union all
                         select
                             n.source_id, n.oracle_id, coalesce(a.present, false),
-                            p.found + case when a.present then 1 else 0 end
+                            p.found + case when a.present then 1 else 0 end, p.looked_at + 1
                         from named p
                         cross join lateral (
                             select v.source_id, v.oracle_id
@@ -206,14 +207,17 @@ macro_rules! oracles_at {
                             limit 1
                         ) a on true
                         where p.found <= $6::bigint
+                            and p.looked_at < 10000
                     )
-                    select p.source_id, p.oracle_id
+                    -- The last of so many is shown in any case, if only as where the next page begins.
+                    select p.source_id, p.oracle_id, p.is_there, p.looked_at = 10000 as is_last
                     from named p
                     where p.is_there
+                        or p.looked_at = 10000
                     order by p.source_id, p.oracle_id
                     limit $6::bigint + 1
                 ) k
-                cross join lateral (
+                left join lateral (
                     select v.accepted, v.rejected, v.refuted, v.unproven, v.repeated, v.last_at
                     from oracle_activity_versions v
                     where v.source_id = k.source_id
@@ -221,7 +225,7 @@ macro_rules! oracles_at {
                         and v.from_position <= s.position
                     order by v.from_position desc
                     limit 1
-                ) a
+                ) a on k.is_there
                 left join lateral (
                     select v.name, v.oracle_address, v.registered_at, v.slashed, v.slash_count, v.present
                     from oracles_versions v
@@ -251,12 +255,16 @@ impl Query for OracleList {
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let after = self.after.as_ref().map(|key| (key.source_id, key.oracle_id.as_str())).unzip();
         let (at, rows) = oracles_at!(db, at, Self::VIEWS, self.source_id, after.0, after.1, self.limit)?;
+        let last = rows.last().filter(|row| row.is_last == Some(true));
+        let last = last.and_then(|row| {
+            Some(OracleKey { source_id: row.source_id?, oracle_id: row.oracle_id.clone()? }.to_string())
+        });
         let items = rows.into_iter().filter_map(|row| {
             let key = OracleKey { source_id: row.source_id?, oracle_id: row.oracle_id.clone()? };
             Some((key, columns_from!(row).oracle()?))
         });
         let page = Rows::page(items.collect(), self.limit, |(key, _): &(OracleKey, Oracle)| key.to_string());
         let items = page.items.into_iter().map(|(_, oracle)| oracle).collect();
-        Ok(Stamped { at, value: Rows { items, next: page.next, count: None } })
+        Ok(Stamped { at, value: Rows { items, next: page.next.or(last), count: None } })
     }
 }

@@ -3,7 +3,7 @@
 //! Provenance is read by a second statement as of the position of the first. What the log says as of a position never
 //! changes afterwards, so both statements speak of the same moment without a transaction around them.
 
-use schema::event::{Kind, Namespace, Position, rfc3339_micros};
+use schema::event::{Kind, Namespace, Position, Role, rfc3339_micros};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -117,7 +117,13 @@ macro_rules! about_subject {
             count(r.position) over () as "counted!"
             "#,
             (r#"
-            with found as materialized (
+            with gone as materialized (
+                -- All at once: to look for each of many events among many retractions takes long.
+                select x.source_id, range_agg(int8range(x.first_position, x.at_position)) as span
+                from log.retractions x
+                where x.at_position <= s.position
+                group by x.source_id
+            ), found as materialized (
                 select e.position, e.source_id, e.kind, e.height, e.block_hash, e.tx_id, e.occurred_at
                 from "# + $about + r#"
                 -- One look-up per row: a merge would read the log backwards to an old subject's only event.
@@ -127,6 +133,14 @@ macro_rules! about_subject {
                     where v.position = es.position
                     offset 0
                 ) e
+                left join lateral (
+                    -- Keeps the order of the index, which a join by a hash would not.
+                    select x.span
+                    from gone x
+                    where x.source_id = e.source_id
+                        and e.height is not null
+                    offset 0
+                ) gone on true
                 where es.subject_id = $3
                     and es.position <= s.position
                     and e.kind = any($4::smallint[])
@@ -137,22 +151,14 @@ macro_rules! about_subject {
                         where o.subject_id = $3
                             and o.position = es.position
                     )
-                    and not exists (
-                        select 1
-                        from log.retractions x
-                        where x.source_id = e.source_id
-                            and e.height is not null
-                            and x.first_position <= e.position
-                            and x.at_position > e.position
-                            and x.at_position <= s.position
-                    )
+                    and (e.position <@ gone.span) is not true
                 order by es.position desc
                 limit $5
             )
             select
                 n.looked_at, e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
             from (select count(*) as looked_at from found) n
-            left join found e on $6 or not exists (
+            left join found e on $6 or (not exists (
                 -- What counts nothing made nothing what it is.
                 select 1
                 from (
@@ -164,7 +170,18 @@ macro_rules! about_subject {
                 ) f
                 where f.present
                     and not f.counts
-            )
+            ) and not exists (
+                select 1
+                from (
+                    select v.present
+                    from contested_wallets_versions v
+                    where v.event_position = e.position
+                        and v.from_position <= s.position
+                    order by v.from_position desc
+                    limit 1
+                ) c
+                where c.present
+            ))
             left join log.sources src on src.source_id = e.source_id
             "#),
             "order by r.position desc nulls last limit 50"
@@ -241,6 +258,28 @@ pub async fn of_identity(
     )
 }
 
+/// What [`of_subject`] gives for an address that is somebody's wallet: an address has a longer history as anything else, and
+/// that is passed over in the index.
+pub async fn of_wallet(
+    db: &mut PgConnection,
+    at: i64,
+    subject_id: i64,
+    kinds: &[Kind],
+    link: String,
+) -> sqlx::Result<Provenance> {
+    about_subject!(
+        db,
+        at,
+        link,
+        "(select w.subject_id, w.position, w.role from log.event_subjects w where w.role = $7) es",
+        subject_id,
+        &codes(kinds),
+        COUNTED + 1,
+        false,
+        Role::Wallet.code(),
+    )
+}
+
 fn codes(kinds: &[Kind]) -> Vec<i16> {
     kinds.iter().map(|kind| kind.code()).collect()
 }
@@ -300,6 +339,18 @@ pub async fn of_span(
                 where f.present
                     and not f.counts
             )
+                and not exists (
+                    select 1
+                    from (
+                        select v.present
+                        from contested_wallets_versions v
+                        where v.event_position = e.position
+                            and v.from_position <= s.position
+                        order by v.from_position desc
+                        limit 1
+                    ) c
+                    where c.present
+                )
             order by e.position desc
             limit $6
         "#,

@@ -14,6 +14,7 @@ mod words;
 
 pub use history::History;
 pub use one::{OneSubmission, WorkSubmission};
+pub(crate) use stats::read_stats;
 pub use stats::{BreakdownPart, FamilyTotal, OneWorkStats, WorkStats};
 pub use submissions::{Rejected, Submission};
 pub use words::{Family, Timeframe};

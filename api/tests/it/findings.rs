@@ -119,6 +119,63 @@ async fn each_filter_leaves_what_it_names() {
 }
 
 #[tokio::test]
+async fn nothing_is_pinned_on_somebody_by_a_name() {
+    let network = village().await;
+    // A stranger hands in work in the name of an oracle that is called as Zoe's identity is; and somebody mints whom the
+    // event itself is not about.
+    network
+        .run(&format!(
+            "insert into log.subjects (subject_id, source_id, namespace, subject) values (30, 1, 4, '{ZOE}');
+            insert into log.event_subjects (subject_id, position, role) values (30, 43, 17);
+            insert into views.findings_versions (source_id, event_position, code, height, tx_id, subject, detail, occurred_at, counts,
+                from_position, present)
+            values
+                (1, 43, 'not-the-oracle', 8, 'tx-43', '{ZOE}', 'It is not.', '2026-01-18T21:08:00Z', false, 62, true),
+                (1, 44, 'not-origin', 8, 'tx-44', 'mallory', 'No.', '2026-01-18T21:08:00Z', false, 62, true)"
+        ))
+        .await;
+    network.advance(62).await;
+    for (subject, expected) in [
+        (format!("identity:{ZOE}"), "45 claimed-too-much-power"),
+        (format!("oracle:{ZOE}"), "43 not-the-oracle"),
+        (format!("submission:{ZOE}"), ""),
+        ("address:mallory".to_owned(), "44 not-origin"),
+        ("oracle:mallory".to_owned(), ""),
+    ] {
+        for height in ["", "&height=8"] {
+            let query = format!("subject={subject}{height}");
+            assert_eq!(found(&network, &query).await, expected, "{query}");
+            let counted = network.get(&format!("/v1/findings?{query}&count=exact")).await;
+            assert_eq!(counted["count"], usize::from(!expected.is_empty()), "{query}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_estimate_counts_up_to_ten_thousand() {
+    let network = village().await;
+    network
+        .run(
+            "set search_path = views, log, public;
+            insert into findings_versions (source_id, event_position, code, height, tx_id, subject, detail, occurred_at, counts,
+                from_position, present)
+            select 1, 45, 'rule-' || n, 8, 'tx-45', repeat('a1', 32), 'Wrong.', '2026-01-18T21:08:00Z', true, 62, true
+            from generate_series(1, 10001) n;
+            select log.publish('findings', 61)",
+        )
+        .await;
+    network.advance(62).await;
+    for (query, all) in [("", 10_008), ("&source=chert", 10_007), (&format!("&subject=identity:{ZOE}"), 10_002)] {
+        for (count, expected) in [("exact", all), ("estimated", 10_000)] {
+            let page = network.get(&format!("/v1/findings?limit=1&count={count}{query}")).await;
+            assert_eq!(page["count"], expected, "{count}{query}");
+            let past = network.get(&format!("/v1/findings?limit=1&count={count}{query}&at_position=61")).await;
+            assert_eq!(past["count"], all - 10_001, "{count}{query} before");
+        }
+    }
+}
+
+#[tokio::test]
 async fn pages_end_between_two_findings_of_one_event_as_well() {
     let network = village().await;
     let whole = network.items("/v1/findings").await;

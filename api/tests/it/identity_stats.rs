@@ -37,6 +37,17 @@ async fn the_statistics_of_an_identity_are_all_of_one_moment() {
 }
 
 #[tokio::test]
+async fn a_source_that_stands_still_makes_only_what_is_of_now_incomplete() {
+    let network = village().await;
+    let path = format!("/v1/identity/{ANN}/stats");
+    let pinned = format!("{path}?at_position=61");
+    assert_eq!(network.get(&pinned).await["pouw"]["complete"], true);
+    network.run("update log.source_state set state = 'stalled' where source_id = 1").await;
+    network.until(&path, |answer| answer.body["pouw"]["complete"] == false).await;
+    assert_eq!(network.get(&pinned).await["pouw"]["complete"], true, "what is asked about a position stays so");
+}
+
+#[tokio::test]
 async fn statistics_are_for_everybody_or_for_nobody() {
     let network = village().await;
     let asked = async |identity: &str, query: &str| {

@@ -274,6 +274,7 @@ async fn what_was_not_followed_is_said_to_be_missing() {
     network.until(asked, |answer| answer.body["complete"] == false).await;
     assert_eq!(complete("timeframe=day&by=address").await, false);
     assert_eq!(complete("timeframe=day&at_position=60").await, true);
+    assert_eq!(complete("timeframe=day&at_position=70").await, true, "what is asked about a position stays so");
     network.run("update log.source_state set state = 'following' where source_id = 2").await;
     network.until(asked, |answer| answer.body["complete"] == true).await;
 }

@@ -103,8 +103,9 @@ from (values
 ) a (source_id, address_id, address, score, last_at, at);
 insert into address_work_versions (source_id, address_id, work_type, from_position, present) values (1, 102, 'all', 60, false);
 
-insert into rank_history (source_id, position, identity_id, work_type, timeframe, rank, ranked, score, height, block_time)
-select 1, p, id, 'all', 'all', rank, 5, rank * 1000000000::numeric, p / 10 + 3, pg_temp.moment(p)
+insert into rank_history (source_id, position, work_type, timeframe, ranked, identities, scores, height, block_time)
+select 1, p, 'all', 'all', 5, array_fill(decode(repeat('0e', 32), 'hex'), array[rank - 1]) || id, array_fill(rank * 1000000000::numeric, array[rank]),
+    p / 10 + 3, pg_temp.moment(p)
 from people, (values (6, 4), (50, 3), (60, 1)) h (p, rank) where name = 'Ann';
 
 insert into work_submissions (source_id, position, submission_id, is_rejection, outcome, accepted_position, address_id, miner_address, oracle_id,

@@ -141,6 +141,44 @@ async fn a_feed_shows_what_stands_and_counts() {
 }
 
 #[tokio::test]
+async fn a_claim_to_another_s_wallet_is_in_a_feed_once_it_counts() {
+    let network = village().await;
+    assert_eq!(feed_of(&network, ZOLTAN, "at_position=31&kind=identity.wallet_linked").await, [0; 0]);
+    let explain = format!("/v1/identity/{ZOLTAN}?explain=true");
+    let before = network.get(&explain).await;
+    assert_eq!(positions(before["provenance"]["events"].as_array().expect("events")), [36, 26]);
+    network
+        .run(
+            "insert into views.contested_wallets_versions (event_position, from_position, present) values (28, 62, false)",
+        )
+        .await;
+    network.advance(62).await;
+    assert_eq!(feed_of(&network, ZOLTAN, "kind=identity.wallet_linked").await, [36, 28]);
+    let after = network.get(&explain).await;
+    assert_eq!(positions(after["provenance"]["events"].as_array().expect("events")), [36, 28, 26]);
+}
+
+#[tokio::test]
+async fn who_follows_again_whom_they_follow_is_in_no_feed_again() {
+    let network = village().await;
+    network
+        .run(
+            "insert into log.events (position, source_id, height, block_hash, tx_id, tx_index, event_index, kind, body, occurred_at,
+                recorded_at, digest)
+            select n, 1, 12, '\\x1c', 'tx', 0, n, 13, '{}', '2026-01-18T22:00:00Z', clock_timestamp(), '\\x00'
+            from unnest(array[63, 64]) n;
+            insert into log.event_subjects (subject_id, position, role) values (6, 63, 7), (20, 63, 8), (21, 64, 7), (20, 64, 8);
+            insert into views.follow_claims_versions (source_id, follower_id, following_id, created_at, claim_position, from_position,
+                present)
+            values (1, decode(repeat('d4', 32), 'hex'), decode(repeat('c3', 32), 'hex'), '2026-01-18T22:00:00Z', 64, 64, true)",
+        )
+        .await;
+    network.advance(64).await;
+    assert_eq!(feed_of(&network, ZOE, "kind=social.followed").await, [55, 38, 37], "63 changed nothing");
+    assert_eq!(feed_of(&network, ANN, "kind=social.followed").await, [64, 55, 39, 38, 37]);
+}
+
+#[tokio::test]
 async fn the_feed_of_those_followed_is_theirs() {
     let network = village().await;
     let of_ann = feed_of(&network, ANN, "").await;
@@ -153,7 +191,7 @@ async fn the_feed_of_those_followed_is_theirs() {
     assert_eq!((&of(55)["identity_id"], &of(55)["role"]), (&json!(ZOE), &json!("follower")), "the first role wins");
     assert_eq!((&of(38)["identity_id"], &of(38)["role"]), (&json!(ANN), &json!("follower")));
     let zoltan = feed_of(&network, ZOLTAN, "of=all").await;
-    assert_eq!(zoltan, [61, 55, 46, 44, 42, 39, 38, 37, 36, 35, 33, 28, 26]);
+    assert_eq!(zoltan, [61, 55, 46, 44, 42, 39, 38, 37, 36, 35, 33, 26], "his claim at 28 is to another's wallet");
 }
 
 #[tokio::test]

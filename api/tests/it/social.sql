@@ -17,7 +17,7 @@ on conflict do nothing;
 insert into log.subjects (subject_id, source_id, namespace, subject)
 values
     (20, null, 2, repeat('c3', 32)), (21, null, 2, repeat('d4', 32)), (22, 1, 3, '7'), (23, 1, 1, 'ann'),
-    (24, 1, 5, 'sub-1'), (25, 1, 4, 'oracle-9');
+    (24, 1, 5, 'sub-1'), (25, 1, 4, 'oracle-9'), (26, 1, 1, 'bea');
 
 create function pg_temp.block(in_source integer, at bigint, last bigint, height bigint, mark text) returns void language sql as $$
     insert into log.events (position, source_id, height, block_hash, event_index, kind, body, occurred_at, recorded_at, digest)
@@ -55,6 +55,12 @@ returns void language sql as $$
     select decode(repeat(follower, 32), 'hex'), decode(repeat(following, 32), 'hex'), case when present then 1 end,
         case when present then timestamptz '2026-01-18T21:00:00Z' + at * interval '1 second' end, case when present then at end,
         from_position, present;
+    insert into views.follow_claims_versions (source_id, follower_id, following_id, created_at, claim_position, from_position, present)
+    select 1, follower_id, following_id, created_at, claim_position, c.from_position, c.present
+    from views.social_connections_versions c
+    where c.follower_id = decode(repeat(follower, 32), 'hex')
+        and c.following_id = decode(repeat(following, 32), 'hex')
+        and c.from_position = follow.from_position;
 $$;
 
 create function pg_temp.counts(mark text, followers bigint, following bigint, from_position bigint) returns void language sql as $$
@@ -100,7 +106,7 @@ begin
     perform pg_temp.event(37, 13, '{6,20}', '{7,8}');
     perform pg_temp.event(38, 13, '{20,6}', '{7,8}');
     perform pg_temp.event(39, 13, '{8,20}', '{7,8}');
-    perform pg_temp.event(40, 13, '{21,21}', '{7,8}');
+    perform pg_temp.event(40, 13, '{21,21,26}', '{7,8,1}');
     perform pg_temp.identity(ann, 'Ann', 33, 40);
     perform pg_temp.identity(bea, 'Bea', 34, 40);
     insert into views.wallet_links_versions (source_id, identity_id, address_id, wallet_address, link_type, proof_alg, proof_public_key,

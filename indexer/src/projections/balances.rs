@@ -177,6 +177,11 @@ impl Balances {
         self.judge_overspending(moment, &sender, findings);
     }
 
+    /// Whether we know of all the money of a chain.
+    fn is_closed(&self, source: SourceId) -> bool {
+        self.supply.get(&SupplyKey { source_id: source.0 }).is_some_and(|supply| supply.closed)
+    }
+
     /// On a chain that also changes outside its blocks, spending more than we know of is noteworthy, not wrong.
     fn judge_overspending(&self, moment: &Moment<'_>, sender: &Address, findings: &mut Findings) {
         let source = moment.event.source_id;
@@ -186,8 +191,7 @@ impl Balances {
         }
         let Some(address_id) = moment.world.address_id(source, sender) else { return };
         let balance = self.balances.get(&BalanceKey { source_id: source.0, address_id }).map_or(0, |row| row.balance);
-        let closed = self.supply.get(&SupplyKey { source_id: source.0 }).is_some_and(|supply| supply.closed);
-        if balance < 0 && !closed {
+        if balance < 0 && !self.is_closed(source) {
             let detail = format!("the sender has spent {} more base units than its blocks gave it", -balance);
             findings.remark(moment, "overspent", Some(sender.to_string()), detail);
         }
@@ -213,9 +217,7 @@ impl Balances {
     /// longer proof that our arithmetic is wrong.
     fn open(&mut self, moment: &Moment<'_>, part: Part) {
         let by_origin = moment.tx_sender.is_some_and(|sender| moment.is_from_origin(sender));
-        let key = SupplyKey { source_id: moment.event.source_id.0 };
-        let closed = self.supply.get(&key).is_some_and(|supply| supply.closed);
-        if closed && (part == Part::Transaction || by_origin) {
+        if self.is_closed(moment.event.source_id) && (part == Part::Transaction || by_origin) {
             self.edit_supply(moment.event.source_id, |supply| supply.closed = false);
         }
     }
@@ -229,9 +231,16 @@ impl Balances {
             findings.report(moment, "stake-not-own", subject, "somebody else's money was staked or unstaked");
             return;
         }
-        let staked = self.balances.get(&BalanceKey { source_id: source.0, address_id }).map_or(0, |row| row.staked);
+        let row = self.balances.get(&BalanceKey { source_id: source.0, address_id });
+        let (balance, staked) = row.map_or((0, 0), |row| (row.balance, row.staked));
         if staked + delta < 0 {
             findings.report(moment, "unstaked-too-much", subject, format!("{staked} base units were staked"));
+            return;
+        }
+        // Stake is voting power, so it must be backed by money wherever we know of all the money there is.
+        if delta > 0 && self.is_closed(source) && staked + delta > balance {
+            let detail = format!("{balance} base units were held and {staked} of them staked already");
+            findings.report(moment, "staked-too-much", subject, detail);
             return;
         }
         self.edit(moment, &address, |row| row.staked += delta);

@@ -71,6 +71,8 @@ pub struct Powers {
     owners: BTreeMap<i64, Vec<u8>>,
     given: Vec<Given>,
     changed: BTreeSet<PowerKey>,
+    /// End of the unit that was closed last.
+    end: Position,
 }
 
 impl Powers {
@@ -250,6 +252,7 @@ impl Projection for Powers {
         self.receive();
         self.check_sums(unit)?;
         self.changed.extend(self.powers.changes().map(|(key, _, _)| key.clone()));
+        self.end = unit.end_position;
         self.powers.close(unit.end_position);
         self.delegations.close(unit.end_position);
         Ok(())
@@ -263,7 +266,7 @@ impl Projection for Powers {
     }
 
     async fn check(&mut self, db: &mut PgConnection) -> Result<Result<(), String>, StoreError> {
-        check::against_rows(db, std::mem::take(&mut self.changed)).await
+        check::against_rows(db, std::mem::take(&mut self.changed), self.end).await
     }
 
     async fn retract(&mut self, db: &mut PgConnection, retraction: Retraction, _: &World) -> Result<bool, StoreError> {

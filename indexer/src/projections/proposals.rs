@@ -114,6 +114,8 @@ pub struct Proposals {
     weights: BTreeMap<BallotKey, i128>,
     deferred: Vec<Deferred>,
     changed: BTreeSet<ProposalKey>,
+    /// End of the unit that was closed last.
+    end: Position,
 }
 
 impl Default for Proposals {
@@ -127,6 +129,7 @@ impl Default for Proposals {
             weights: BTreeMap::new(),
             deferred: Vec::new(),
             changed: BTreeSet::new(),
+            end: Position::START,
         }
     }
 }
@@ -213,6 +216,7 @@ impl Projection for Proposals {
         }
         self.check_tallies(unit)?;
         self.reschedule();
+        self.end = unit.end_position;
         self.proposals.close(unit.end_position);
         self.ballots.close(unit.end_position);
         Ok(())
@@ -227,7 +231,7 @@ impl Projection for Proposals {
     }
 
     async fn check(&mut self, db: &mut PgConnection) -> Result<Result<(), String>, StoreError> {
-        tally::against_ballots(db, std::mem::take(&mut self.changed)).await
+        tally::against_ballots(db, std::mem::take(&mut self.changed), self.end).await
     }
 
     async fn retract(&mut self, db: &mut PgConnection, retraction: Retraction, _: &World) -> Result<bool, StoreError> {

@@ -40,7 +40,8 @@ versioned_table! {
 }
 
 versioned_table! {
-    /// Every claim that ever stood, removed ones included.
+    /// Every claim that may ever have counted, removed ones included, and those that stand unproven. A refuted claim has
+    /// no row.
     ClaimsTable = "wallet_claims" {
         key ClaimKey { address_id: int8(i64), source_id: int4(i32), claim_position: int8(i64) }
         value Claim {
@@ -152,13 +153,15 @@ impl Wallets {
             created_at: moment.event.occurred_at,
             claim_position: moment.event.position.0,
         };
-        let claim = Claim {
-            identity_id: key.identity_id.clone(),
-            verdict: link.verdict,
-            trusted: link.trusted,
-            removed_position: None,
-        };
-        self.claims.set(ClaimKey { address_id, source_id: source.0, claim_position: link.claim_position }, claim);
+        if verdict != Verdict::Refuted {
+            let claim = Claim {
+                identity_id: key.identity_id.clone(),
+                verdict: link.verdict,
+                trusted: link.trusted,
+                removed_position: None,
+            };
+            self.claims.set(ClaimKey { address_id, source_id: source.0, claim_position: link.claim_position }, claim);
+        }
         self.links.set(key, link);
     }
 
@@ -189,9 +192,13 @@ impl Wallets {
         }
     }
 
+    /// Ends a claim. One that counted still decides what stood behind it; one that never did leaves nothing.
     fn retire(&mut self, address_id: i64, source_id: i32, claim_position: i64, at: Position) {
         let key = ClaimKey { address_id, source_id, claim_position };
-        if let Some(mut claim) = self.claims.get(&key).cloned() {
+        let Some(mut claim) = self.claims.get(&key).cloned() else { return };
+        if standing(claim.verdict, claim.trusted) == 0 {
+            self.claims.remove(key);
+        } else {
             claim.removed_position = Some(at.0);
             self.claims.set(key, claim);
         }
@@ -223,9 +230,17 @@ impl Wallets {
         }
     }
 
-    fn choose_all(&mut self, addresses: &BTreeSet<i64>) {
-        for &address_id in addresses {
+    /// Chooses again for the wallets of claims that were made, changed or taken away.
+    fn choose_all(&mut self, touched: &BTreeSet<ClaimKey>) {
+        let addresses: BTreeSet<i64> = touched.iter().map(|key| key.address_id).collect();
+        for address_id in addresses {
             self.choose(address_id);
+        }
+        for key in touched {
+            // A claim that is gone altogether can no longer be contested.
+            if self.claims.get(key).is_none() {
+                self.contested.remove(ContestedKey { event_position: key.claim_position });
+            }
         }
     }
 }
@@ -252,7 +267,7 @@ fn named(event: &Event) -> Option<(&IdentityId, &str, bool)> {
 
 impl Projection for Wallets {
     const NAME: &'static str = "wallets";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const DEPENDS_ON: &'static [&'static str] = &["identities"];
     type Reads<'a> = &'a Identities;
 
@@ -312,7 +327,7 @@ impl Projection for Wallets {
     }
 
     fn close(&mut self, unit: &LoggedUnit, _: &World, _: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
-        let changed: BTreeSet<i64> = self.claims.changes().map(|(key, _, _)| key.address_id).collect();
+        let changed: BTreeSet<ClaimKey> = self.claims.changes().map(|(key, _, _)| key.clone()).collect();
         self.choose_all(&changed);
         self.note_owners();
         self.links.close(unit.end_position);
@@ -350,17 +365,9 @@ impl Projection for Wallets {
                 ClaimKey { address_id: row.address_id, source_id: row.source_id, claim_position: row.claim_position };
             wanted.claims.insert(key);
         }
-        let touched: BTreeSet<i64> = wanted.claims.iter().map(|key| key.address_id).collect();
-        let gone: Vec<i64> = wanted.claims.iter().map(|key| key.claim_position).collect();
+        let touched = wanted.claims.clone();
         load::all(self, db, wanted).await?;
         self.choose_all(&touched);
-        for event_position in gone {
-            // A claim that the retraction took away altogether can no longer be contested.
-            let stands = self.claims.range(..).any(|(key, _)| key.claim_position == event_position);
-            if !stands {
-                self.contested.remove(ContestedKey { event_position });
-            }
-        }
         self.owners.close(at);
         self.contested.close(at);
         self.owners.write(db, Position(at.0 - 1)).await?;

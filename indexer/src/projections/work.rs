@@ -10,6 +10,7 @@ use schema::store::{LoggedUnit, StoreError};
 use sqlx::PgConnection;
 
 use super::findings::Findings;
+use super::sample::some_of;
 use super::{Broken, Moment, Projection, Retraction, World};
 
 mod check;
@@ -73,7 +74,8 @@ impl Work {
         let signature = oracle.and_then(|oracle| self.proofs.check(moment, work, &oracle.key()));
         let is_repeated = self.submissions.accepted(&key).is_some();
         let judged = judge::submission(moment, work, oracle, signature.as_ref(), is_repeated);
-        let score = if judged.outcome == Outcome::Accepted { score::of(work) } else { 0 };
+        let is_own_word = oracle.is_none_or(|oracle| judge::is_by(moment, &work.sender, oracle));
+        let score = if judged.outcome == Outcome::Accepted { score::of(work, is_own_word) } else { 0 };
         self.submissions.submitted(moment, work, miner, &judged, score);
         if judged.outcome == Outcome::Accepted {
             let accepted = Accepted {
@@ -210,7 +212,7 @@ impl Projection for Work {
     }
 
     async fn check(&mut self, db: &mut PgConnection) -> Result<Result<(), String>, StoreError> {
-        let some = check::some_of(std::mem::take(&mut self.changed), self.end);
+        let some = some_of(std::mem::take(&mut self.changed), check::CHECKED, self.end);
         check::against_hours(db, &some, self.totals.windows()).await
     }
 

@@ -6,7 +6,8 @@ use indexer::projector::Projector;
 use indexer::source::scripted::{Script, ScriptedSource};
 use schema::event::Position;
 
-use crate::support::{World, connect};
+use crate::histories::cast::{self, Proved};
+use crate::support::{World, assert_same, connect, texts};
 
 /// `… registers` and `… renames` are about the same identity, whoever says it.
 fn script(text: &str) -> String {
@@ -133,4 +134,59 @@ async fn what_has_not_changed_gets_no_new_version() {
         .expect("a count");
     assert_eq!(versions.count, 1);
     sources.assert_history().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_never_counted_leaves_nothing_behind() {
+    let (alice, bob, carol) = (0, 1, 2);
+    let blocks = [
+        [
+            cast::register("alice", alice, "public"),
+            cast::register("bob", bob, "public"),
+            cast::register("carol", carol, "public"),
+        ]
+        .join(", "),
+        [
+            cast::link("carol", carol, 0, Proved::Unverifiably),
+            cast::link("alice", alice, 1, Proved::Badly),
+            cast::link("alice", alice, 2, Proved::Badly),
+        ]
+        .join(", "),
+        cast::link("bob", bob, 0, Proved::Well),
+        [cast::unlink("carol", carol, 0), cast::link("alice", alice, 1, Proved::Well), cast::unlink("alice", alice, 2)]
+            .join(", "),
+    ];
+    let told = |blocks: &[String], more: &str| {
+        let blocks = blocks.iter().enumerate().map(|(below, block)| format!("{}: {block}", below + 1));
+        blocks.collect::<Vec<_>>().join(" | ") + more
+    };
+    // Verdict of each claim, and whether it is contested.
+    let claims = "select concat_ws(' ', c.verdict, n.event_position is not null) from wallet_claims c \
+                  left join contested_wallets n on n.event_position = c.claim_position order by c.claim_position";
+    // Links and contested claims.
+    let counted =
+        "select concat_ws(' ', (select count(*) from wallet_links), (select count(*) from contested_wallets))";
+    for (script, expected, rows) in [
+        (told(&blocks[..3], ""), ["3 t", "1 f"], "4 1"),
+        (told(&blocks, ""), ["1 f", "1 f"], "2 0"),
+        (told(&blocks, " | ~3 | 4': "), ["3 t", "1 f"], "4 1"),
+    ] {
+        let mut world = World::new().await;
+        world.trusts = false;
+        world.play("chain", &script).await;
+        world.project().await;
+        let mut db = connect(&world.database).await;
+        assert_eq!(texts(&mut db, claims).await, expected);
+        assert_eq!(texts(&mut db, counted).await, [rows]);
+    }
+    let mut forked = World::new().await;
+    let mut straight = World::new().await;
+    for (world, script) in
+        [(&mut forked, told(&blocks, " | ~3 | 4': ")), (&mut straight, told(&blocks[..3], " | 4': "))]
+    {
+        world.trusts = false;
+        world.play("chain", &script).await;
+        world.project().await;
+    }
+    assert_same(&forked.rows().await, &straight.rows().await, "unlinks undone");
 }

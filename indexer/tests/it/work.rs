@@ -147,16 +147,24 @@ async fn worked_example_four() {
         vec!["@86400".to_owned(), boinc("g", 3, "0")],
     ];
     let mut world = told(&script(&blocks)).await;
-    let ranks = "select concat_ws(' ', r.timeframe, r.rank, r.ranked, substr(encode(r.identity_id, 'hex'), 1, 1), \
-                 trim_scale(r.score / 1e9), r.height) from rank_history r where r.work_type = 'boinc' and r.timeframe = 'all' \
-                 order by r.rank";
+    let places = "(select h.*, u.identity_id, u.score, u.rank from rank_history h cross join lateral \
+                  unnest(h.identities, h.scores) with ordinality u (identity_id, score, rank)) r";
+    let ranks = &format!(
+        "select concat_ws(' ', r.timeframe, r.rank, r.ranked, substr(encode(r.identity_id, 'hex'), 1, 1), \
+                 trim_scale(r.score / 1e9), r.height) from {places} where r.work_type = 'boinc' and r.timeframe = 'all' \
+                 order by r.rank"
+    );
     let expected = ["all 1 5 1 9 4", "all 2 5 2 7 4", "all 3 5 3 7 4", "all 4 5 4 3 4", "all 5 5 5 1 4"];
     assert_eq!(lines(&world, ranks).await, expected);
-    let percentiles = "select trim_scale(100.0 * (ranked - rank) / ranked)::text from rank_history \
-                       where work_type = 'boinc' and timeframe = 'all' order by rank";
+    let percentiles = &format!(
+        "select trim_scale(100.0 * (ranked - rank) / ranked)::text from {places} \
+                       where work_type = 'boinc' and timeframe = 'all' order by rank"
+    );
     assert_eq!(lines(&world, percentiles).await, ["80", "60", "40", "20", "0"]);
-    let all = "select concat_ws(' ', timeframe, work_type, rank, substr(encode(identity_id, 'hex'), 1, 1)) from rank_history \
-               order by work_type, timeframe, rank";
+    let all = &format!(
+        "select concat_ws(' ', timeframe, work_type, rank, substr(encode(identity_id, 'hex'), 1, 1)) from {places} \
+               order by work_type, timeframe, rank"
+    );
     let before = lines(&world, all).await;
     let of_all: Vec<&String> = before.iter().filter(|line| line.starts_with("all all")).collect();
     // The fourth has handed in twice, all others once; of those the earlier come first, and then those of the lower id.
@@ -311,6 +319,28 @@ async fn who_does_not_speak_for_an_oracle_proves_nothing_and_takes_no_id() {
                    from oracle_activity a left join oracles o using (source_id, oracle_id) order by 1";
     assert_eq!(lines(&world, oracles).await, ["o0 2 2 2 1 11 2", "o2 0 0 1 0"]);
     assert_rebuilt_alike(&mut world, "what proves nothing").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bytes_count_only_when_the_oracle_itself_sends_them() {
+    let moved = |id: &str| Piece { work_type: "bandwidth", bytes: Some(u64::MAX), ..piece(id, 0, "7") };
+    let oracles_account = cast::oracle_account(0);
+    let said = vec![
+        // The signature holds whatever is written beside what it covers.
+        moved("replayed").submitted("mallory", Some(true)),
+        Piece { credit: "", ..moved("no credit") }.submitted("mallory", Some(true)),
+        Piece { bytes: Some(1 << 40), ..moved("sent") }.submitted(&oracles_account, None),
+        Piece { bytes: Some(2), ..moved("sent and signed") }.submitted(&oracles_account, Some(true)),
+        Piece { bytes: None, ..moved("no bytes") }.submitted(&oracles_account, None),
+    ];
+    let mut world = told(&script(&[vec![oracle()], said])).await;
+    let scores =
+        "select concat_ws(': ', submission_id, trim_scale(score / 1e9)) from work_submissions order by position";
+    let expected = ["replayed: 7", "no credit: 0", "sent: 1099511627776", "sent and signed: 2", "no bytes: 7"];
+    assert_eq!(lines(&world, scores).await, expected);
+    assert_eq!(totals(&world, 0).await[1], format!("bandwidth 5 0{}", " 1099511627792".repeat(4)));
+    assert_eq!(findings(&world).await, [""; 0]);
+    assert_rebuilt_alike(&mut world, "bytes").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

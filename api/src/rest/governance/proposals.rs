@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::{identity_id, proposal_id};
 use crate::error::Problem;
-use crate::page::List;
+use crate::page::{Count, List};
 use crate::rest::ask::{Counted, Explained, Offset, Paging};
 use crate::rest::{Ask, InPath, Missing, reply_found, reply_list, reply_list_found};
 use crate::server::AppState;
@@ -75,7 +75,7 @@ pub async fn list(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Respon
         before: ask.after_as()?,
         limit: ask.limit,
         offset: if ask.cursor.is_some() { 0 } else { ask.offset },
-        count: ask.count.is_some(),
+        count: ask.count.map(Count::at_most),
     };
     reply_list(&state, query, &ask).await
 }

@@ -47,7 +47,8 @@ enum By {
     ),
     responses(
         (status = 200, description = "One page of places.", body = Places),
-        (status = 403, description = "`/problems/stats-not-public`: the identity in `around` does not show its own")
+        (status = 403, description = "`/problems/stats-not-public`: the identity in `around` does not show its own"),
+        (status = 404, description = "`/problems/not-found`: there is no identity as in `around`")
     )
 )]
 pub async fn leaderboard(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Response, Problem> {

@@ -194,6 +194,36 @@ macro_rules! feed_at {
                                     ) x
                                     where x.present
                                         and not x.counts
+                                ) or exists (
+                                    select 1
+                                    from (
+                                        select v.present
+                                        from contested_wallets_versions v
+                                        where v.event_position = n.position
+                                            and v.from_position <= s.position
+                                        order by v.from_position desc
+                                        limit 1
+                                    ) x
+                                    where x.present
+                                ) or (
+                                    -- Who follows again whom they follow already changes nothing, and no finding says so.
+                                    e.kind = 13
+                                    and not exists (
+                                        select 1
+                                        from log.event_subjects a
+                                        join log.subjects f on f.subject_id = a.subject_id
+                                        join log.event_subjects b on b.position = a.position
+                                        join log.subjects g on g.subject_id = b.subject_id
+                                        join follow_claims_versions x
+                                            on x.follower_id = decode(f.subject, 'hex')
+                                            and x.following_id = decode(g.subject, 'hex')
+                                        where a.position = n.position
+                                            and a.role = 7
+                                            and b.role = 8
+                                            and x.source_id = e.source_id
+                                            and x.claim_position = n.position
+                                            and x.from_position <= s.position
+                                    )
                                 ) as void,
                                 e.kind <> 24 or (
                                     exists (

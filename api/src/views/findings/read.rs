@@ -5,27 +5,27 @@
 //! its key between the two is newer. Where versions are read in the order of an index the limit is `nullif(x, x)`: none, but
 //! the planner cannot know, and so does not read everything to sort it.
 
-use schema::event::{Kind, Position, rfc3339_micros};
+use schema::event::{Kind, Namespace, Position, rfc3339_micros};
 use sqlx::PgConnection;
 
 use super::statement::findings_at;
-use super::{Finding, FindingKey, Findings};
+use super::{Finding, FindingKey, Findings, count};
 use crate::page::Rows;
 use crate::view::{At, Query, Stamp, Stamped, stamped};
 
-/// How many findings there are: [`findings_at`] with nothing to leave out.
+/// How many findings there are, `$10` at most: [`findings_at`] with nothing to leave out.
 macro_rules! counted_at {
     (
-        $db:expr, $at:expr, $given:ident, [$way:literal, $where:literal], [$contested:literal, $contested_where:literal] $(,)?
+        $db:expr, $at:expr, $given:ident, $most:expr, [$way:literal, $where:literal], [$contested:literal, $contested_where:literal] $(,)?
     ) => {
         findings_at!(
             $db,
             $at,
             r#"r.counted as "counted?""#,
-            "select count(*) as counted from (",
+            "select count(*) as counted from (select 1 from (",
             [$way, $where, "", ""],
             [$contested, $contested_where, "", ""],
-            ") f",
+            ") f limit $10) few",
             "",
             $given.codes,
             $given.source,
@@ -33,12 +33,14 @@ macro_rules! counted_at {
             $given.subjects,
             $given.identity,
             $given.height,
+            $given.namespace,
+            $most,
         )
         .map(|(_, rows)| rows.first().and_then(|row| row.counted).unwrap_or_default())
     };
 }
 
-/// One page of findings, with the events that they are about: `$9` and `$10` are the key before, `$11` is the limit.
+/// One page of findings, with the events that they are about: `$10` and `$11` are the key before, `$12` is the limit.
 /// `scan` reads in the order of the index that `where` leads to by its first column; within one value of that it is the
 /// order of events. Bounds instead of an equation make the planner take that index and no other. `end` reads all findings of
 /// the last event, because no index has them in the order of their codes too.
@@ -71,22 +73,22 @@ macro_rules! page_at {
                 $contested,
                 $contested_where,
                 r#"
-                        and v.event_position <= least($9, s.position)
+                        and v.event_position <= least($10, s.position)
                     order by v.event_position desc
-                    limit nullif($11::bigint, $11)
+                    limit nullif($12::bigint, $12)
                 "#,
                 // An event has one such finding at most, and the one that the page before ended with falls away below.
                 r#"
                     order by v.event_position desc
-                    limit $11::bigint + 2
+                    limit $12::bigint + 2
                 "#
             ],
             r#"
                     ) f
-                    where f.event_position < $9
-                        or f.code > $10
+                    where f.event_position < $10
+                        or f.code > $11
                     order by f.event_position desc, f.code
-                    limit $11::bigint + 1
+                    limit $12::bigint + 1
                 ) few
                 limit 101
             ) f
@@ -100,6 +102,7 @@ macro_rules! page_at {
             $given.subjects,
             $given.identity,
             $given.height,
+            $given.namespace,
             $given.before,
             $given.code,
             $given.limit,
@@ -129,9 +132,9 @@ impl Findings {
         let (at, items) = self.page(db, at).await?;
         let key = |item: &Finding| FindingKey { position: item.position, code: item.code.clone() }.to_string();
         let mut page = Rows::page(items, self.limit, key);
-        if self.count {
+        if let Some(most) = self.count {
             // As of the position just read, so that both statements speak of the same moment.
-            page.count = Some(self.counted(db, At::Position(Position(at.position))).await?);
+            page.count = Some(self.counted(db, At::Position(Position(at.position)), most).await?);
         }
         Ok(Stamped { at, value: page })
     }
@@ -151,12 +154,12 @@ impl Findings {
                             and u.height = $8
                             and u.end_position <= s.position
                     ) k"#,
-                    "v.event_position between k.first_position and least(k.end_position, $9)",
-                    "order by v.event_position desc limit nullif($11::bigint, $11)",
+                    "v.event_position between k.first_position and least(k.end_position, $10)",
+                    "order by v.event_position desc limit nullif($12::bigint, $12)",
                     r#"
-                        and (v.event_position < $9 or v.code > $10)
+                        and (v.event_position < $10 or v.code > $11)
                     order by v.event_position desc
-                    fetch first ($11::bigint + 1) rows with ties
+                    fetch first ($12::bigint + 1) rows with ties
                     "#
                 ],
                 [
@@ -176,12 +179,12 @@ impl Findings {
                 given,
                 [
                     "unnest($6::text[]) k (subject)",
-                    "(v.subject, v.event_position) <= (k.subject, least($9, s.position)) and v.subject >= k.subject",
-                    "order by v.subject desc, v.event_position desc limit nullif($11::bigint, $11)",
+                    "(v.subject, v.event_position) <= (k.subject, least($10, s.position)) and v.subject >= k.subject",
+                    "order by v.subject desc, v.event_position desc limit nullif($12::bigint, $12)",
                     r#"
-                        and (v.event_position < $9 or v.code > $10)
+                        and (v.event_position < $10 or v.code > $11)
                     order by v.subject desc, v.event_position desc
-                    fetch first ($11::bigint + 1) rows with ties
+                    fetch first ($12::bigint + 1) rows with ties
                     "#
                 ],
                 ["(select 1) k", "v.identity_id = $7"],
@@ -192,12 +195,12 @@ impl Findings {
                 given,
                 [
                     "unnest($3::text[]) k (code)",
-                    "(v.code, v.event_position) <= (k.code, least($9, s.position)) and v.code >= k.code",
-                    "order by v.code desc, v.event_position desc limit nullif($11::bigint, $11)",
+                    "(v.code, v.event_position) <= (k.code, least($10, s.position)) and v.code >= k.code",
+                    "order by v.code desc, v.event_position desc limit nullif($12::bigint, $12)",
                     r#"
-                        and (v.event_position < $9 or v.code > $10)
+                        and (v.event_position < $10 or v.code > $11)
                     order by v.code desc, v.event_position desc
-                    fetch first ($11::bigint + 1) rows with ties
+                    fetch first ($12::bigint + 1) rows with ties
                     "#
                 ],
                 ["(select 1) k", "true"],
@@ -208,12 +211,12 @@ impl Findings {
                 given,
                 [
                     "(select 1) k",
-                    "(v.source_id, v.event_position) <= ($4, least($9, s.position)) and v.source_id >= $4",
-                    "order by v.source_id desc, v.event_position desc limit nullif($11::bigint, $11)",
+                    "(v.source_id, v.event_position) <= ($4, least($10, s.position)) and v.source_id >= $4",
+                    "order by v.source_id desc, v.event_position desc limit nullif($12::bigint, $12)",
                     r#"
-                        and (v.event_position < $9 or v.code > $10)
+                        and (v.event_position < $10 or v.code > $11)
                     order by v.source_id desc, v.event_position desc
-                    fetch first ($11::bigint + 1) rows with ties
+                    fetch first ($12::bigint + 1) rows with ties
                     "#
                 ],
                 ["(select 1) k", "true"],
@@ -224,12 +227,12 @@ impl Findings {
                 given,
                 [
                     "(select 1) k",
-                    "v.event_position <= least($9, s.position)",
-                    "order by v.event_position desc limit nullif($11::bigint, $11)",
+                    "v.event_position <= least($10, s.position)",
+                    "order by v.event_position desc limit nullif($12::bigint, $12)",
                     r#"
-                        and (v.event_position < $9 or v.code > $10)
+                        and (v.event_position < $10 or v.code > $11)
                     order by v.event_position desc
-                    fetch first ($11::bigint + 1) rows with ties
+                    fetch first ($12::bigint + 1) rows with ties
                     "#
                 ],
                 ["(select 1) k", "true"],
@@ -237,13 +240,14 @@ impl Findings {
         }
     }
 
-    async fn counted(&self, db: &mut PgConnection, at: At) -> sqlx::Result<i64> {
+    async fn counted(&self, db: &mut PgConnection, at: At, most: i64) -> sqlx::Result<i64> {
         let given = self.given();
         match self.way() {
             Way::Height => counted_at!(
                 db,
                 at,
                 given,
+                most,
                 [
                     "log.log_units u",
                     "u.source_id = $4 and u.height = $8 and v.event_position between u.first_position and u.end_position"
@@ -257,13 +261,11 @@ impl Findings {
                 db,
                 at,
                 given,
+                most,
                 ["unnest($6::text[]) k (subject)", "v.subject = k.subject"],
                 ["(select 1) k", "v.identity_id = $7"],
             ),
-            Way::Code => {
-                counted_at!(db, at, given, ["unnest($3::text[]) k (code)", "v.code = k.code"], ["(select 1) k", "true"],)
-            }
-            Way::Source | Way::All => counted_at!(db, at, given, ["(select 1) k", "true"], ["(select 1) k", "true"],),
+            Way::Code | Way::Source | Way::All => count::standing(db, at, &given, most).await,
         }
     }
 
@@ -296,6 +298,7 @@ impl Findings {
             subjects: some(&filter.subjects),
             identity: filter.identity_id.as_deref(),
             height: filter.height,
+            namespace: filter.namespace.map(Namespace::code),
             before,
             code,
             limit: self.limit,
@@ -314,13 +317,14 @@ enum Way {
 }
 
 /// The question as the statements take it.
-struct Given<'a> {
-    codes: Option<&'a [String]>,
-    source: Option<i32>,
-    counts: Option<bool>,
+pub(super) struct Given<'a> {
+    pub(super) codes: Option<&'a [String]>,
+    pub(super) source: Option<i32>,
+    pub(super) counts: Option<bool>,
     subjects: Option<&'a [String]>,
     identity: Option<&'a [u8]>,
-    height: Option<i64>,
+    pub(super) height: Option<i64>,
+    namespace: Option<i16>,
     before: i64,
     code: &'a str,
     limit: i64,

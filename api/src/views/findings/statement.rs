@@ -1,7 +1,12 @@
 //! What all statements about findings share: how the three tables are read, and what is asked of their rows.
 
 /// Findings of all three tables: `$3` are the codes, `$4` the source, `$5` whether they count, `$6` the subjects, `$7` the
-/// identity, `$8` the height, each null when it does not matter; what follows is for `scan` and `end`.
+/// identity, `$8` the height, `$9` the namespace of the subjects, each null when it does not matter; what follows is for
+/// `scan` and `end`.
+///
+/// A finding names its subject without a namespace, and whoever writes an event chooses the names of what it is about: an
+/// oracle may be called like somebody's identity. So the event itself must be about the subject, as one of its namespace;
+/// but who sent what nobody but the origin may send is an address that the event is not about.
 ///
 /// `way` is a from list and a condition that lead to the versions `v` of findings, `scan` the rest of the select that reads
 /// them and `end` of the one that leaves those that held and are asked for; `contested` is the same for either of the other
@@ -42,7 +47,22 @@ macro_rules! findings_at {
                         and ($3::text[] is null or v.code = any($3))
                         and ($4::integer is null or v.source_id = $4)
                         and ($5::boolean is null or v.counts = $5)
-                        and ($6::text[] is null or v.subject = any($6))
+                        and (
+                            $6::text[] is null
+                            or (
+                                v.subject = any($6)
+                                and coalesce(
+                                    (
+                                        select bool_or(c.namespace = $9)
+                                        from log.event_subjects es
+                                        join log.subjects c on c.subject_id = es.subject_id
+                                        where es.position = v.event_position
+                                            and c.subject = v.subject
+                                    ),
+                                    $9::smallint = 1
+                                )
+                            )
+                        )
                         and ($8::bigint is null or v.height = $8)
                     "# + $end + r#"
                 ) v

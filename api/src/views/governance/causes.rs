@@ -81,6 +81,18 @@ pub async fn of_power(
                     where f.present
                         and not f.counts
                 )
+                and not exists (
+                    select 1
+                    from (
+                        select v.present
+                        from contested_wallets_versions v
+                        where v.event_position = e.position
+                            and v.from_position <= s.position
+                        order by v.from_position desc
+                        limit 1
+                    ) c
+                    where c.present
+                )
             order by e.position desc
             limit $9
         "#,

@@ -27,8 +27,8 @@ pub struct ProposalList {
     pub limit: i64,
     /// Items to leave out first.
     pub offset: i64,
-    /// Whether to say how many there are.
-    pub count: bool,
+    /// Whether to say how many there are, and how many to count at most.
+    pub count: Option<i64>,
 }
 
 impl Query for ProposalList {
@@ -59,7 +59,10 @@ impl Query for ProposalList {
                     null::bigint as ordinal, c.counted, m.proposal_id, m.from_position, null::bytea as body,
                     null::bigint as counting, null::bigint as not_counting, null::bigint as subject_id
                 from (
-                    select case when $7 then (select count(*) from wanted) end as counted
+                    select case when $7::bigint is not null then (
+                        select count(*)
+                        from (select 1 from wanted limit $7) few
+                    ) end as counted
                 ) c
                 left join lateral (
                     select w.proposal_id, w.from_position

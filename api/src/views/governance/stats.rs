@@ -27,8 +27,8 @@ pub struct GovernanceStats {
     pub votes_cast: i64,
     /// Proposals on which it has a vote that counts.
     pub proposals_voted: i64,
-    /// Proposals it could have voted on: voting has opened, and did not end before the identity was registered on this
-    /// chain.
+    /// Proposals whose voting window overlapped the identity's existence on this chain: voting has opened, and did not end
+    /// before the identity was registered.
     pub proposals_eligible: i64,
     /// `proposals_voted` ÷ `proposals_eligible` to four digits; null when there was nothing to vote on.
     #[schema(example = 0.6667)]

@@ -1,7 +1,7 @@
 //! Votes: every one ever cast that still stands, with whether it counts and, if not, why.
 
 use schema::chain::IdentityId;
-use schema::event::rfc3339_micros;
+use schema::event::{Position, rfc3339_micros};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -66,11 +66,11 @@ pub struct VoteHistory {
 }
 
 /// The statement: `known` says whether there is what is asked about, `test` is about the vote `o`. `$3` is the chain, `$4`
-/// the position before, `$5` the limit.
+/// the position before, `$5` the limit. `bound` limits how many votes are looked at, `wanted` says of those which are wanted.
 ///
 /// A vote has been superseded when a later one is the voter's ballot.
 macro_rules! votes_of {
-    ($db:expr, $at:expr, $known:literal, ($($test:tt)+) $(, $argument:expr)* $(,)?) => {{
+    ($db:expr, $at:expr, $known:literal, ($($test:tt)+), [$bound:literal, $wanted:literal] $(, $argument:expr)* $(,)?) => {{
         let (at, rows) = stamped!(
             $db,
             $at,
@@ -101,21 +101,31 @@ macro_rules! votes_of {
                 select
                     o.position, o.proposal_id, o.voter_identity, o.vote_choice, o.vote_power, o.claimed_power, o.counts,
                     coalesce(b.later, false) as later, o.why, o.reason, o.cast_at, o.block_height, o.tx_id
-                from votes o
+                from (
+                    select
+                        o.position, o.proposal_id, o.voter_identity, o.vote_choice, o.vote_power, o.claimed_power, o.counts,
+                        o.why, o.reason, o.cast_at, o.block_height, o.tx_id
+                    from votes o
+                    where "# + $($test)+ + r#"
+                        and o.position <= s.position
+                        and o.position < coalesce($4, 9223372036854775807)
+                        and (o.position <@ gone.span) is not true
+                    order by o.position desc
+                    "# + $bound + r#"
+                ) o
                 left join lateral (
+                    -- A vote that never counted was not superseded, and nothing is looked up.
                     select x.present and x.vote_position > o.position as later
                     from ballots_versions x
-                    where x.source_id = $3
+                    where o.counts
+                        and x.source_id = $3
                         and x.proposal_id = o.proposal_id
                         and x.voter_identity = o.voter_identity
                         and x.from_position <= s.position
                     order by x.from_position desc
                     limit 1
                 ) b on true
-                where "# + $($test)+ + r#"
-                    and o.position <= s.position
-                    and o.position < coalesce($4, 9223372036854775807)
-                    and (o.position <@ gone.span) is not true
+                where "# + $wanted + r#"
                 order by o.position desc
                 limit $5::bigint + 1
             ) v on true
@@ -206,8 +216,11 @@ macro_rules! votes_on {
                 o.source_id = $3
                     and o.proposal_id = $6
                     and ($7::text is null or o.vote_choice = $7)
-                    and ($8::boolean is null or (o.counts and not coalesce(b.later, false)) = $8)
-                    "# + $test)
+                    "# + $test),
+            [
+                "limit case when $8::boolean is not null then 10000 end",
+                "$8::boolean is null or (o.counts and not coalesce(b.later, false)) = $8"
+            ]
             $(, $argument)*
         )
     };
@@ -230,11 +243,56 @@ impl Query for ProposalVotes {
                 votes_on!(db, at, "and o.voter_identity = $9", source_id, before, limit, id, choice, counted, voter)
             }
         };
-        let page = found.map(|votes| {
+        let mut page = found.map(|votes| {
             let votes = votes.into_iter().map(|history| history.vote).collect();
             Rows::page(votes, limit, |vote: &Vote| vote.position.to_string())
         });
+        if let (Some(page), true) = (&mut page, counted.is_some())
+            && page.next.is_none()
+        {
+            page.next = self.looked_at_last(db, at.position).await?.map(|position| position.to_string());
+        }
         Ok(Stamped { at, value: page })
+    }
+}
+
+impl ProposalVotes {
+    /// Position of the last vote looked at, when there may be more behind it: whether a vote is part of the tally takes a
+    /// look-up, and one page is not worth more than 10,000 of them.
+    async fn looked_at_last(&self, db: &mut PgConnection, at: i64) -> sqlx::Result<Option<i64>> {
+        let (_, rows) = stamped!(
+            db,
+            At::Position(Position(at)),
+            VIEWS,
+            r#"r.position as "position?""#,
+            r#"
+                select o.position
+                from (
+                    select range_agg(int8range(x.first_position, x.at_position)) as span
+                    from log.retractions x
+                    where x.source_id = $3
+                        and x.at_position <= s.position
+                ) gone
+                cross join votes o
+                where o.source_id = $3
+                    and o.proposal_id = $4
+                    and ($5::text is null or o.vote_choice = $5)
+                    and ($6::bytea is null or o.voter_identity = $6)
+                    and o.position <= s.position
+                    and o.position < coalesce($7, 9223372036854775807)
+                    and (o.position <@ gone.span) is not true
+                order by o.position desc
+                offset 9999
+                limit 1
+            "#,
+            "",
+            self.source_id,
+            self.proposal_id,
+            self.choice,
+            self.voter.as_ref().map(|voter| voter.as_bytes().as_slice()),
+            self.before,
+        )?;
+        Ok(rows.first().and_then(|row| row.position))
     }
 }
 
@@ -279,6 +337,8 @@ impl Query for VotesOf {
                 ) as known
             "#,
             ("o.source_id = $3 and o.voter_identity = $6"),
+            // No limit, but the planner cannot know, and so does not read everything to sort it.
+            ["limit nullif($5::bigint, $5)", "true"],
             self.source_id,
             self.before,
             self.limit,

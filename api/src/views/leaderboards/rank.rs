@@ -138,9 +138,10 @@ macro_rules! ranks_at {
             "#,
             (r#"
                 left join lateral (
-                    select h.position, h.height, h.block_time, h.rank, h.ranked, h.score
+                    select h.position, h.height, h.block_time, p.rank::bigint as rank, h.ranked, h.scores[p.rank] as score
                     from rank_history h
-                    where h.identity_id = $3
+                    cross join lateral (select array_position(h.identities, $3) as rank) p
+                    where p.rank is not null
                         and h.work_type = $5
                         and h.timeframe = $4
                         and h.position <= s.position

@@ -1,7 +1,5 @@
 //! How well one oracle works: how much it accepts, how fast, of what, and when.
 
-use std::collections::BTreeMap;
-
 use chrono::DateTime;
 use schema::event::{Kind, Namespace, rfc3339_micros};
 use serde::Serialize;
@@ -41,8 +39,6 @@ pub struct OraclePerformance {
     pub shares: Vec<TypeShare>,
     /// The last 25 hours of its chain, oldest first; the last is the hour of the chain's newest block.
     pub activity: Vec<ActiveHour>,
-    /// What a service reports of it; null while none does.
-    pub reported: Option<BTreeMap<String, String>>,
     /// The events behind the answer; only with `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
@@ -311,7 +307,6 @@ impl Query for OneOracle {
             latency_count,
             shares,
             activity,
-            reported: None,
             provenance: None,
             oracle,
         };

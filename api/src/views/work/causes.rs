@@ -88,6 +88,13 @@ pub(super) async fn of_identity(db: &mut PgConnection, at: i64, identity_id: &Id
         at,
         link,
         r#"
+                        with gone as materialized (
+                            -- All at once: to look for each of many records among many retractions takes long.
+                            select x.source_id, range_agg(int8range(x.first_position, x.at_position)) as span
+                            from log.retractions x
+                            where x.at_position <= s.position
+                            group by x.source_id
+                        )
                         select n.position
                         from (
                             select distinct v.address_id
@@ -109,17 +116,17 @@ pub(super) async fn of_identity(db: &mut PgConnection, at: i64, identity_id: &Id
                             (
                                 select b.position
                                 from work_submissions b
+                                left join lateral (
+                                    -- Keeps the order of the index, which a join by a hash would not.
+                                    select x.span
+                                    from gone x
+                                    where x.source_id = b.source_id
+                                    offset 0
+                                ) gone on true
                                 where b.address_id = k.address_id
                                     and b.position <= s.position
                                     and (b.outcome = 'accepted' or b.accepted_position is not null)
-                                    and not exists (
-                                        select 1
-                                        from log.retractions t
-                                        where t.source_id = b.source_id
-                                            and t.first_position <= b.position
-                                            and t.at_position > b.position
-                                            and t.at_position <= s.position
-                                    )
+                                    and (b.position <@ gone.span) is not true
                                 order by b.position desc
                                 limit $4
                             )

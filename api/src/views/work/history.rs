@@ -25,21 +25,15 @@ pub struct History {
     pub limit: i64,
 }
 
-impl Query for History {
-    const VIEWS: &'static [&'static str] = &["work", "oracles", "wallets", "identities"];
-    const KEEP: Keep = Keep::Visible;
-    type Answer = Shown<Rows<Submission>>;
-
-    fn key(&self) -> String {
-        format!("work history:{}:{}:{:?}:{}", self.identity_id, self.family.name(), self.before, self.limit)
-    }
-
-    async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, (known, shown), found) = submissions_at!(
-            db,
-            at,
-            Self::VIEWS,
-            r#"
+/// The statement: `$3` is the identity, `$4` the family, `$5` the position before, `$6` the limit; `test` says which records
+/// `b` are of the family. One for all would have one plan for all.
+macro_rules! history_at {
+    ($db:expr, $at:expr, $test:literal $(, $argument:expr)* $(,)?) => {
+        submissions_at!(
+            $db,
+            $at,
+            History::VIEWS,
+            (r#"
                 with flags as materialized (
                     select log.shows_stats($3) as shown, coalesce((
                         select v.present
@@ -75,7 +69,7 @@ impl Query for History {
                             and b.position <= s.position
                             and b.position < coalesce($5, 9223372036854775807)
                             and b.accepted_position is null
-                            and ($4 = 'all' or b.work_type = $4 or ($4 = 'nuw' and b.work_type like 'nuw\_%'))
+                            and "# + $test + r#"
                             and not exists (
                                 select 1
                                 from log.retractions t
@@ -90,12 +84,31 @@ impl Query for History {
                     order by n.position desc
                     limit $6::bigint + 1
                 ) w on f.known and f.shown
-            "#,
-            self.identity_id.as_bytes().as_slice(),
-            self.family.name(),
-            self.before,
-            self.limit,
-        );
+            "#)
+            $(, $argument)*
+        )
+    };
+}
+
+impl Query for History {
+    const VIEWS: &'static [&'static str] = &["work", "oracles", "wallets", "identities"];
+    const KEEP: Keep = Keep::Visible;
+    type Answer = Shown<Rows<Submission>>;
+
+    fn key(&self) -> String {
+        format!("work history:{}:{}:{:?}:{}", self.identity_id, self.family.name(), self.before, self.limit)
+    }
+
+    async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
+        let (id, family) = (self.identity_id.as_bytes().as_slice(), self.family.name());
+        let (before, limit) = (self.before, self.limit);
+        let (at, (known, shown), found) = match self.family {
+            Family::All => history_at!(db, at, "$4 = 'all'", id, family, before, limit),
+            Family::Nuw => history_at!(db, at, r"$4 = 'nuw' and b.work_type like 'nuw\_%'", id, family, before, limit),
+            Family::Boinc | Family::Bandwidth | Family::Compute | Family::Ceremony => {
+                history_at!(db, at, "b.work_type = $4", id, family, before, limit)
+            }
+        };
         let items = found.into_iter().map(|found| found.submission).collect();
         let page = Rows::page(items, self.limit, |item: &Submission| item.position.to_string());
         Ok(Stamped { at, value: Shown::when(known, shown, || page) })

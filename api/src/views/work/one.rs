@@ -59,20 +59,51 @@ impl Query for OneSubmission {
             at,
             Self::VIEWS,
             r#"
-                select null::boolean as known, null::boolean as shown, b.source_id, b.position
-                from work_submissions b
-                where b.submission_id = $3
-                    and b.source_id = coalesce($4, b.source_id)
-                    and b.position <= s.position
-                    and not exists (
-                        select 1
-                        from log.retractions t
-                        where t.source_id = b.source_id
-                            and t.first_position <= b.position
-                            and t.at_position > b.position
-                            and t.at_position <= s.position
+                select null::boolean as known, null::boolean as shown, k.source_id, k.position
+                from (
+                    select a.source_id, a.position, true as accepted
+                    from log.sources src
+                    cross join lateral (
+                        -- A source accepts an id once, and whatever repeats it comes later: none of that is read.
+                        select b.source_id, b.position
+                        from work_submissions b
+                        where b.submission_id = $3
+                            and b.source_id = src.source_id
+                            and b.outcome = 'accepted'
+                            and b.position <= s.position
+                            and not exists (
+                                select 1
+                                from log.retractions t
+                                where t.source_id = b.source_id
+                                    and t.first_position <= b.position
+                                    and t.at_position > b.position
+                                    and t.at_position <= s.position
+                            )
+                        order by b.position
+                        limit 1
+                    ) a
+                    where src.source_id = coalesce($4, src.source_id)
+                    union all
+                    (
+                        select b.source_id, b.position, false
+                        from work_submissions b
+                        where b.submission_id = $3
+                            and b.source_id = coalesce($4, b.source_id)
+                            and b.outcome <> 'accepted'
+                            and b.position <= s.position
+                            and not exists (
+                                select 1
+                                from log.retractions t
+                                where t.source_id = b.source_id
+                                    and t.first_position <= b.position
+                                    and t.at_position > b.position
+                                    and t.at_position <= s.position
+                            )
+                        order by b.position desc
+                        limit 50
                     )
-                order by b.outcome = 'accepted' desc, b.position desc
+                ) k
+                order by k.accepted desc, k.position desc
                 limit 50
             "#,
             self.submission_id,
@@ -99,7 +130,9 @@ impl Query for OneSubmission {
 async fn explained(db: &mut PgConnection, at: i64, found: &Found) -> sqlx::Result<Provenance> {
     let submission = &found.submission;
     let rejected = submission.rejected.as_ref().map(|rejected| rejected.position);
-    let made_by = [Some(submission.position), rejected, found.oracle_position, found.owner_position];
+    // Whose address it is remains unsaid of those who do not show their statistics.
+    let owner = found.owner_position.filter(|_| found.owner_shown);
+    let made_by = [Some(submission.position), rejected, found.oracle_position, owner];
     let made_by: Vec<i64> = made_by.into_iter().flatten().collect();
     let link = provenance::events_link(Namespace::Submission, &submission.submission_id, Some(&submission.chain));
     causes::of_positions(db, at, &made_by, link).await

@@ -207,7 +207,8 @@ macro_rules! stats_at {
     };
 }
 
-/// Reads what an identity contributed, if it is known at the position and shows its statistics now.
+/// Reads what an identity contributed, if it is known at the position and shows its statistics now; with `explain`, also
+/// the events behind it.
 ///
 /// `views` must contain `work`, `wallets`, `identities`, `heads` and `blocks`, and what else the answer is made of; the key of
 /// the question, whether a source stands still, because that changes `complete` and no view.
@@ -216,6 +217,7 @@ pub(crate) async fn read_stats(
     at: At,
     views: &[&str],
     identity_id: &IdentityId,
+    explain: bool,
 ) -> sqlx::Result<(Stamp, Shown<WorkStats>)> {
     let all = Family::All.name();
     let (at, rows) = stats_at!(db, at, views, identity_id.as_bytes().as_slice(), all, all)?;
@@ -254,6 +256,9 @@ pub(crate) async fn read_stats(
         })
     });
     stats.add(totals.collect());
+    if explain && known == Some(true) && shown == Some(true) {
+        stats.provenance = Some(causes::of_identity(db, at.position, identity_id).await?);
+    }
     Ok((at, Shown::when(known, shown, || stats)))
 }
 
@@ -314,10 +319,7 @@ impl Query for OneWorkStats {
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, mut value) = read_stats(db, at, Self::VIEWS, &self.identity_id).await?;
-        if let (true, Shown::Seen(stats)) = (self.explain, &mut value) {
-            stats.provenance = Some(causes::of_identity(db, at.position, &self.identity_id).await?);
-        }
+        let (at, value) = read_stats(db, at, Self::VIEWS, &self.identity_id, self.explain).await?;
         Ok(Stamped { at, value })
     }
 }

@@ -108,7 +108,10 @@ pub struct Rejected {
 /// gives `known, shown, source_id, position` of standing records; the position may be null when there is nothing but the
 /// flags. Gives the stamp, the two flags, and the records, newest first.
 macro_rules! submissions_at {
-    ($db:expr, $at:expr, $views:expr, $keys:literal $(, $argument:expr)* $(,)?) => {{
+    ($db:expr, $at:expr, $views:expr, $keys:literal $(, $argument:expr)* $(,)?) => {
+        $crate::views::work::submissions::submissions_at!($db, $at, $views, ($keys) $(, $argument)*)
+    };
+    ($db:expr, $at:expr, $views:expr, ($($keys:tt)+) $(, $argument:expr)* $(,)?) => {{
         let (at, rows) = $crate::view::stamped!(
             $db,
             $at,
@@ -138,7 +141,7 @@ macro_rules! submissions_at {
             from (
                 -- Tells the planner how few rows there are when it does not know the limit inside.
                 select *
-                from ("# + $keys + r#") few
+                from ("# + $($keys)+ + r#") few
                 limit 101
             ) k
             left join work_submissions b on b.source_id = k.source_id and b.position = k.position

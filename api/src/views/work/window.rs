@@ -7,7 +7,8 @@
 /// may read `s.position`; `select` begins with its list and reads `from w` first.
 ///
 /// Not complete is a window that reaches back behind the first block followed of any chain, all time when a chain was not
-/// followed from genesis or holds what could not be understood, and the newest answer while a source stands still.
+/// followed from genesis or holds what could not be understood, and while a source stands still the answer to a question
+/// that names no moment.
 macro_rules! stamped_in_window {
     (
         $db:expr, $at:expr, $views:expr, $columns:literal, ($($more:tt)*), ($($select:tt)+), $order:literal
@@ -44,10 +45,8 @@ macro_rules! stamped_in_window {
                         ) f on true
                         left join log.source_state i on i.source_id = src.source_id
                         where case when t.starts_at is null then not h.complete else f.block_time > t.starts_at end
-                            or (
-                                i.state in ('stalled', 'halted')
-                                and s.position = (select m.position from watermark m where m.only_row)
-                            )
+                            -- Only what is asked about now: an answer about a position stays what it was.
+                            or (i.state in ('stalled', 'halted') and $1::bigint is null)
                     ) as complete
                     from (select 1) one
                     left join lateral (

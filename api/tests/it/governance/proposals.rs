@@ -311,6 +311,26 @@ async fn every_vote_is_shown_with_whether_it_counts() {
 }
 
 #[tokio::test]
+async fn a_page_of_votes_ends_early_where_few_of_many_are_as_wanted() {
+    let network = start().await;
+    network
+        .run(
+            "set search_path = views, log, public;
+            insert into votes (source_id, position, proposal_id, voter_identity, vote_choice, claimed_power, vote_power, counts, cast_at)
+            select 1, 1000 + n, 1, sha256(n::text::bytea), 'for', 1, 1, true, '2026-01-18T21:10:00Z' from generate_series(1, 10001) n",
+        )
+        .await;
+    network.advance(20_000).await;
+    let path = format!("{LIST}/1/votes?counted=false");
+    let first = network.get(&path).await;
+    assert_eq!(first["items"], json!([]), "the newest ten thousand count");
+    assert!(first["next_cursor"].is_string(), "but there is more");
+    let all = network.all(&path, 50, "/position").await;
+    assert_eq!(pick(&all, "position"), [65, 62].map(Value::from));
+    assert_eq!(network.get(&format!("{path}&voter={ZOE}")).await["next_cursor"], Value::Null);
+}
+
+#[tokio::test]
 async fn changes_say_what_changed_and_whether_time_did_it() {
     let network = start().await;
     let path = format!("{LIST}/1/changes");

@@ -3,14 +3,19 @@
 
 use std::collections::BTreeSet;
 
+use schema::event::Position;
 use schema::store::{LoggedUnit, StoreError};
 use sqlx::PgConnection;
 
 use super::{Delegation, NONE, Power, PowerKey, Powers};
+use crate::projections::sample::some_of;
 use crate::projections::{Broken, Projection};
 
 /// Identities of a batch whose rows are summed up again from what they are made of.
 const SUMMED: usize = 64;
+/// Delegations of an identity that is summed up again, at most, in each direction: one that many trust would cost as much
+/// with every change.
+const DELEGATIONS_MAX: i64 = 2_000;
 
 impl Powers {
     /// Σ Δ delegated_in = Σ Δ delegated_out = Σ Δ counted; nobody gives away more than the own stake; nothing is negative.
@@ -50,12 +55,13 @@ fn is_sound(power: &Power) -> bool {
 pub(super) async fn against_rows(
     db: &mut PgConnection,
     changed: BTreeSet<PowerKey>,
+    end: Position,
 ) -> Result<Result<(), String>, StoreError> {
     if changed.is_empty() {
         return Ok(Ok(()));
     }
     let (sources, identities): (Vec<i32>, Vec<Vec<u8>>) =
-        changed.into_iter().take(SUMMED).map(|key| (key.source_id, key.identity_id)).unzip();
+        some_of(changed, SUMMED, end).into_iter().map(|key| (key.source_id, key.identity_id)).unzip();
     let wrong = sqlx::query!(
         r#"
         select
@@ -72,25 +78,34 @@ pub(super) async fn against_rows(
             where wo.identity_id = w.identity_id
         ) s
         cross join lateral (
-            select coalesce(sum(d.counted), 0) as total
-            from delegations d
-            where d.delegatee_id = w.identity_id
-                and d.source_id = w.source_id
+            select coalesce(sum(d.counted), 0) as total, count(*) as number
+            from (
+                select counted
+                from delegations
+                where delegatee_id = w.identity_id
+                    and source_id = w.source_id
+                limit $3::bigint + 1
+            ) d
         ) i
         cross join lateral (
-            select coalesce(sum(d.counted), 0) as total
-            from delegations d
-            where d.source_id = w.source_id
-                and d.delegator_id = w.identity_id
+            select coalesce(sum(d.counted), 0) as total, count(*) as number
+            from (
+                select counted
+                from delegations
+                where source_id = w.source_id
+                    and delegator_id = w.identity_id
+                limit $3::bigint + 1
+            ) d
         ) o
         where p.own_stake <> s.total
-            or p.delegated_in <> i.total
-            or p.delegated_out <> o.total
+            or (i.number <= $3::bigint and p.delegated_in <> i.total)
+            or (o.number <= $3::bigint and p.delegated_out <> o.total)
         order by p.source_id, p.identity_id
         limit 1
         "#,
         &sources,
-        &identities
+        &identities,
+        DELEGATIONS_MAX
     )
     .fetch_optional(db)
     .await?;

@@ -8,6 +8,10 @@ use crate::projections::findings::{Findings, Place};
 /// Above every identity in the order of keys: an identity is 32 bytes.
 const AFTER_ALL: [u8; 33] = [0xff; 33];
 
+/// Delegations that stand at once, by delegator and chain. Each is judged anew whenever the stake behind it changes, and
+/// leaves another version of its row: without a bound one stake change could make as many as somebody cared to collect.
+const MAX_DELEGATIONS: usize = 32;
+
 /// A delegation, kept until its block ends.
 #[derive(Debug)]
 pub(super) struct Given {
@@ -25,6 +29,12 @@ impl Powers {
             return;
         }
         let giver = PowerKey { source_id: given.key.source_id, identity_id: given.key.delegator_id.clone() };
+        if self.delegations.get(&given.key).is_none() && self.given_by(&giver).count() >= MAX_DELEGATIONS {
+            let subject = Some(hex::encode(&giver.identity_id));
+            let detail = format!("the identity delegates to {MAX_DELEGATIONS} others already");
+            findings.report_at(&given.place, "too-many-delegations", subject, detail);
+            return;
+        }
         let own = self.row(&giver).own_stake;
         let bound: i128 = self.given_by(&giver).map(|(_, delegation)| delegation.amount).sum();
         let covered = given.amount.min((own - bound).max(0));

@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schema::event::Position;
 use schema::store::{LoggedUnit, StoreError};
 use sqlx::PgConnection;
 
 use super::{Ballot, PASSED, Proposal, ProposalKey, Proposals, REJECTED};
+use crate::projections::sample::some_of;
 use crate::projections::{Broken, Projection};
 
 /// Proposals of a batch whose ballots are summed up again.
 const SUMMED: usize = 64;
+/// Voters of a proposal that is summed up again, at most: one that many take part in would cost as much with every vote.
+const VOTERS_MAX: i64 = 2_000;
 
 /// Power for, against and abstaining, and the number of voters.
 type Sums = [i128; 4];
@@ -79,12 +83,13 @@ fn of_ballot(ballot: Option<&Ballot>) -> Sums {
 pub(super) async fn against_ballots(
     db: &mut PgConnection,
     changed: BTreeSet<ProposalKey>,
+    end: Position,
 ) -> Result<Result<(), String>, StoreError> {
     if changed.is_empty() {
         return Ok(Ok(()));
     }
     let (sources, proposals): (Vec<i32>, Vec<i64>) =
-        changed.into_iter().take(SUMMED).map(|key| (key.source_id, key.proposal_id)).unzip();
+        some_of(changed, SUMMED, end).into_iter().map(|key| (key.source_id, key.proposal_id)).unzip();
     let wrong = sqlx::query!(
         r#"
         select
@@ -98,19 +103,27 @@ pub(super) async fn against_ballots(
                 coalesce(sum(vote_power) filter (where vote_choice = 'against'), 0) as against,
                 coalesce(sum(vote_power) filter (where vote_choice = 'abstain'), 0) as abstain,
                 count(*) as voters
-            from ballots
-            where source_id = w.source_id
-                and proposal_id = w.proposal_id
+            from (
+                select vote_choice, vote_power
+                from ballots
+                where source_id = w.source_id
+                    and proposal_id = w.proposal_id
+                limit $3::bigint + 1
+            ) found
         ) b
-        where p.votes_for <> b.for
-            or p.votes_against <> b.against
-            or p.votes_abstain <> b.abstain
-            or p.voters <> b.voters
+        where p.voters <= $3::bigint
+            and (
+                p.votes_for <> b.for
+                or p.votes_against <> b.against
+                or p.votes_abstain <> b.abstain
+                or p.voters <> b.voters
+            )
         order by p.source_id, p.proposal_id
         limit 1
         "#,
         &sources,
-        &proposals
+        &proposals,
+        VOTERS_MAX
     )
     .fetch_optional(db)
     .await?;

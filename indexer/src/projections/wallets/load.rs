@@ -12,11 +12,11 @@ use super::{Claim, ClaimKey, Contested, ContestedKey, Link, LinkKey, Owner, Owne
 pub(super) struct Wanted {
     /// Links made or removed; all links of the same identities are read with them, to count them.
     pub links: BTreeSet<LinkKey>,
-    /// Claims made; all claims to the same wallets are read with them, to choose among them.
+    /// Claims made or removed; all claims to the same wallets are read with them, to choose among them.
     pub claims: BTreeSet<ClaimKey>,
 }
 
-pub(super) async fn all(wallets: &mut Wallets, db: &mut PgConnection, wanted: Wanted) -> Result<(), StoreError> {
+pub(super) async fn all(wallets: &mut Wallets, db: &mut PgConnection, mut wanted: Wanted) -> Result<(), StoreError> {
     if wanted.links.is_empty() && wanted.claims.is_empty() {
         return Ok(());
     }
@@ -26,6 +26,13 @@ pub(super) async fn all(wallets: &mut Wallets, db: &mut PgConnection, wanted: Wa
     wallets.owners.forget();
     wallets.contested.forget();
     links(wallets, db, &wanted).await?;
+    // A link may have no claim beside it, and that must be known when it is removed or replaced.
+    for key in &wanted.links {
+        if let Some(link) = wallets.links.get(key) {
+            let (address_id, source_id, claim_position) = (key.address_id, key.source_id, link.claim_position);
+            wanted.claims.insert(ClaimKey { address_id, source_id, claim_position });
+        }
+    }
     let mut addresses: BTreeSet<i64> = wanted.claims.iter().map(|key| key.address_id).collect();
     addresses.extend(wanted.links.iter().map(|key| key.address_id));
     let addresses: Vec<i64> = addresses.into_iter().collect();

@@ -1,9 +1,6 @@
 //! Do the sums of identities come out? Some of those that a batch changed are added up again by the database, from the
 //! hours and totals of their wallets, and must be what was written.
 
-use std::collections::BTreeSet;
-
-use schema::event::Position;
 use schema::store::StoreError;
 use sqlx::PgConnection;
 
@@ -11,14 +8,7 @@ use super::score::Windows;
 
 /// Identities that are added up again after a batch, at most. Each may have an hour's row for every hour of a month and
 /// every type of work of each of its wallets.
-const CHECKED: usize = 16;
-
-/// Some of the identities that a batch changed: spread over all of them, and others after another batch.
-pub(super) fn some_of(changed: BTreeSet<Vec<u8>>, end: Position) -> Vec<Vec<u8>> {
-    let step = changed.len().div_ceil(CHECKED).max(1);
-    let first = usize::try_from(end.0).unwrap_or(0) % step;
-    changed.into_iter().skip(first).step_by(step).collect()
-}
+pub(super) const CHECKED: usize = 16;
 
 /// Compares identities with their wallets; returns what does not come out, in a plain sentence.
 pub(super) async fn against_hours(
@@ -112,20 +102,4 @@ pub(super) async fn against_hours(
             Err(format!("what {identity} has of {work_type} is not the sum of what its wallets have"))
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sample_is_spread_and_moves_on() {
-        let all: BTreeSet<Vec<u8>> = (0..100_u8).map(|id| vec![id]).collect();
-        let first = some_of(all.clone(), Position(700));
-        assert_eq!(first.len(), 15);
-        assert_eq!((first[0][0], first[14][0]), (0, 98));
-        assert_eq!(some_of(all, Position(702))[0][0], 2);
-        let few: BTreeSet<Vec<u8>> = (0..3_u8).map(|id| vec![id]).collect();
-        assert_eq!(some_of(few, Position(5)).len(), 3);
-    }
 }

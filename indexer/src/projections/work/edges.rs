@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 
 use super::Work;
 use super::needs::Needs;
-use super::score::{hour_of, totals_of};
+use super::score::{ALL, hour_of, totals_of};
 use super::totals::{Edge, HourKey};
 
 /// Rows looked at beyond those that are needed, since some of them no longer stand or were taken out before.
@@ -73,7 +73,8 @@ pub(super) async fn load(
     let needed: Vec<(TotalKey, i64)> = touched.map(|(key, loss)| (key, loss.number + 1)).collect();
     let mut edges: BTreeMap<TotalKey, Edge> = needed.iter().map(|(key, _)| (key.clone(), Edge::new())).collect();
     for end in [End::Oldest, End::Newest] {
-        search(db, end, &needed, &mut edges).await?;
+        let searches = needed.iter().flat_map(|(key, needed)| searches_of(work, end, key, *needed)).collect();
+        search(db, end, searches, &mut edges).await?;
     }
     for ((address_id, total), edge) in edges {
         work.totals.expect_removal(address_id, total, edge);
@@ -93,10 +94,12 @@ enum End {
     Newest,
 }
 
-/// A total that is being searched from one of its ends.
+/// A total, or one type of work in a family's, that is being searched from one of its ends.
 #[derive(Debug)]
 struct Search<'a> {
     key: &'a TotalKey,
+    /// The type of work as records spell it; none for any.
+    work_type: Option<String>,
     /// Submissions that are still to be found.
     needed: i64,
     /// Where the last look ended.
@@ -105,17 +108,27 @@ struct Search<'a> {
     rows: i64,
 }
 
-/// Looks at ever more rows of each total until enough of them count.
+/// The searches for the ends of a total: each of its types by itself, so that what the miner does besides is not looked at.
+fn searches_of<'a>(work: &Work, end: End, key: &'a TotalKey, needed: i64) -> Vec<Search<'a>> {
+    let (address_id, total) = key;
+    let types = if total == ALL {
+        vec![None]
+    } else {
+        let types = work.totals.of_address(*address_id).map(|(row, _)| &row.work_type);
+        types.filter(|work_type| totals_of(work_type).any(|of| of == total)).cloned().map(Some).collect()
+    };
+    let beyond = if end == End::Oldest { 0 } else { i64::MAX };
+    let search = |work_type| Search { key, work_type, needed, beyond, rows: needed + SPARE_ROWS };
+    types.into_iter().map(search).collect()
+}
+
+/// Looks at ever more rows of each search until enough of them count.
 async fn search(
     db: &mut PgConnection,
     end: End,
-    needed: &[(TotalKey, i64)],
+    mut searches: Vec<Search<'_>>,
     edges: &mut BTreeMap<TotalKey, Edge>,
 ) -> Result<(), StoreError> {
-    let beyond = if end == End::Oldest { 0 } else { i64::MAX };
-    let searches =
-        needed.iter().map(|(key, needed)| Search { key, needed: *needed, beyond, rows: needed + SPARE_ROWS });
-    let mut searches: Vec<Search<'_>> = searches.collect();
     while !searches.is_empty() {
         let mut looks = look(db, end, &searches).await?.into_iter().peekable();
         let mut unfinished = Vec::new();
@@ -149,7 +162,7 @@ struct Looked {
 }
 
 macro_rules! look {
-    ($db:expr, $addresses:expr, $totals:expr, $beyond:expr, $rows:expr, $further:literal, $order:literal) => {{
+    ($db:expr, $addresses:expr, $types:expr, $is_any:expr, $beyond:expr, $rows:expr, $further:literal, $order:literal) => {{
         let rows = sqlx::query!(
             r#"
             select
@@ -162,26 +175,45 @@ macro_rules! look {
                     where r.accepted_position = edge.position
                         and log.stands(r.source_id, r.position, (select position from watermark))
                 ) = 0 as "counts!"
-            from unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[])
-                with ordinality as wanted (address_id, total, beyond, number, nth)
+            from unnest($1::bigint[], $2::text[], $3::boolean[], $4::bigint[], $5::bigint[])
+                with ordinality as wanted (address_id, work_type, is_any, beyond, number, nth)
             cross join lateral (
-                select s.source_id, s.position, s.occurred_at
-                from work_submissions s
-                where s.address_id = wanted.address_id
-                    and s.outcome = 'accepted'
-                    and (wanted.total in ('all', s.work_type) or (wanted.total = 'nuw' and s.work_type like 'nuw\_%'))
-                    and s.position "#
+                (
+                    select s.source_id, s.position, s.occurred_at
+                    from work_submissions s
+                    where not wanted.is_any
+                        and s.address_id = wanted.address_id
+                        and s.work_type = wanted.work_type
+                        and s.outcome = 'accepted'
+                        and s.position "#
                 + $further
                 + r#" wanted.beyond
-                order by s.position "#
+                    order by s.position "#
                 + $order
                 + r#"
-                limit wanted.number
+                    limit wanted.number
+                )
+                union all
+                (
+                    select s.source_id, s.position, s.occurred_at
+                    from work_submissions s
+                    where wanted.is_any
+                        and s.address_id = wanted.address_id
+                        and s.outcome = 'accepted'
+                        and s.position "#
+                + $further
+                + r#" wanted.beyond
+                    order by s.position "#
+                + $order
+                + r#"
+                    limit wanted.number
+                )
             ) edge
             order by wanted.nth, edge.position "#
                 + $order,
             $addresses,
-            $totals,
+            $types,
+            $is_any,
             $beyond,
             $rows
         )
@@ -200,11 +232,12 @@ macro_rules! look {
 /// The next rows of each search, in the order of the searches.
 async fn look(db: &mut PgConnection, end: End, searches: &[Search<'_>]) -> Result<Vec<Looked>, StoreError> {
     let addresses: Vec<i64> = searches.iter().map(|search| search.key.0).collect();
-    let totals: Vec<String> = searches.iter().map(|search| search.key.1.clone()).collect();
+    let types: Vec<String> = searches.iter().map(|search| search.work_type.clone().unwrap_or_default()).collect();
+    let is_any: Vec<bool> = searches.iter().map(|search| search.work_type.is_none()).collect();
     let beyond: Vec<i64> = searches.iter().map(|search| search.beyond).collect();
     let rows: Vec<i64> = searches.iter().map(|search| search.rows).collect();
     Ok(match end {
-        End::Oldest => look!(db, &addresses, &totals, &beyond, &rows, ">", "asc"),
-        End::Newest => look!(db, &addresses, &totals, &beyond, &rows, "<", "desc"),
+        End::Oldest => look!(db, &addresses, &types, &is_any, &beyond, &rows, ">", "asc"),
+        End::Newest => look!(db, &addresses, &types, &is_any, &beyond, &rows, "<", "desc"),
     })
 }

@@ -135,7 +135,8 @@ pub(super) fn rejection(
     }
 }
 
-fn is_by(moment: &Moment<'_>, sender: &str, oracle: &Oracle) -> bool {
+/// Whether an oracle itself has sent a record.
+pub(super) fn is_by(moment: &Moment<'_>, sender: &str, oracle: &Oracle) -> bool {
     !moment.sender_refuted && moment.is_address(sender, &oracle.oracle_address)
 }
 

@@ -37,6 +37,11 @@ impl IdentityKey {
     pub(super) fn mark(identity_id: &[u8]) -> Self {
         Self { identity_id: identity_id.to_vec(), work_type: String::new() }
     }
+
+    /// A key that sorts behind all rows of the identity, whatever their types, and before those of every other one.
+    fn end(identity_id: &[u8]) -> Self {
+        Self { identity_id: [identity_id, &[0]].concat(), work_type: String::new() }
+    }
 }
 
 impl IdentityWork {
@@ -186,8 +191,8 @@ impl People {
         if cfg!(debug_assertions) {
             self.rows.get(&mark);
         }
-        let rows = self.rows.range(mark..).map(|(key, _)| key);
-        rows.take_while(|key| key.identity_id == identity).cloned().collect()
+        // Bounded, because a range also walks over all that is known to be absent.
+        self.rows.range(mark..IdentityKey::end(identity)).map(|(key, _)| key.clone()).collect()
     }
 
     /// One row, from the rows of all addresses. A row once made stays, with nothing in it when the last wallet has gone.

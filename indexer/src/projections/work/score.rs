@@ -10,12 +10,15 @@ const NUW: &str = "nuw";
 /// The total of all types.
 pub(super) const ALL: &str = "all";
 
-/// What a submission adds to the score of its own type, in billionths.
-pub(super) fn of(work: &WorkSubmitted) -> i128 {
+/// What a submission adds to the score of its own type, in billionths. `is_own_word` says that whoever validated it sent
+/// the record. An oracle's signature does not cover `bytes`, so that whoever brings a signed record can write there what
+/// they like: where the signature is all that proves it, `credit` counts, which is signed.
+pub(super) fn of(work: &WorkSubmitted, is_own_word: bool) -> i128 {
     let credit = || work.credit.as_ref().map_or(0, |credit| credit.get().nanos());
+    let bytes = work.bytes.as_ref().filter(|_| is_own_word);
     match work.work_type.as_str() {
         "boinc" => credit(),
-        "bandwidth" => work.bytes.as_ref().map_or_else(credit, |bytes| i128::from(bytes.get().get()) * ONE),
+        "bandwidth" => bytes.map_or_else(credit, |bytes| i128::from(bytes.get().get()) * ONE),
         _ => ONE,
     }
 }

@@ -1,7 +1,8 @@
 //! Stake, delegation, and the power that they come to.
 
 use super::{
-    ALICE, BOB, CAROL, ask, delegate, findings, played, powers, proposals, propose, stake, unlink, unstake, vote,
+    ALICE, BOB, CAROL, ask, delegate, findings, id, played, powers, proposals, propose, register, stake, unlink,
+    unstake, vote,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -101,4 +102,63 @@ async fn power_beyond_64_bits_is_exact() {
     let each = [format!("1: {most} + 0 - {most}"), format!("2: {most} + 0 - {most}"), format!("3: 5 + {both} - 0")];
     assert_eq!(powers(&world).await, each);
     assert_eq!(proposals(&world).await, [format!("active - -: {}/0/0 by 1", both + 5)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stake_is_backed_by_money_where_all_of_it_is_known() {
+    let everybody = "1: EVERYBODY, WALLETS";
+    let start = format!(
+        "0: allocate alice 64, allocate bob 10 | {everybody} | 2: {} fee 1, {}, {}, {}",
+        // The fee is paid first.
+        stake("alice", 64),
+        stake("alice", 60),
+        stake("alice", 4),
+        stake("carol", 1)
+    );
+    let world = played(&start).await;
+    assert_eq!(findings(&world).await, ["staked-too-much alice", "staked-too-much alice", "staked-too-much carol"]);
+    assert_eq!(powers(&world).await, ["1: 60 + 0 - 0"]);
+
+    // What is staked may be spent; nothing is staked on top of it until enough was unstaked.
+    let spent = format!(
+        "{start} | 3: alice -> bob 40, {}, {} | 4: {}, {}, {}",
+        stake("alice", 1),
+        stake("bob", 50),
+        unstake("alice", 60),
+        stake("alice", 24),
+        stake("alice", 23)
+    );
+    let world = played(&spent).await;
+    assert_eq!(findings(&world).await[3..], ["staked-too-much alice", "staked-too-much alice"]);
+    assert_eq!(powers(&world).await, ["1: 23 + 0 - 0", "2: 50 + 0 - 0"]);
+
+    // Where money may have come from elsewhere, as by what the origin account says, it is not known what anybody has.
+    let opened = [format!("{start} | 3: origin !no.such_kind {{}}"), format!("{everybody} | 2: | 3:")];
+    for opened in opened {
+        let world = played(&format!("{opened} | 4: {}", stake("carol", 1_000))).await;
+        let of_carol = "select own_stake::text from powers where encode(identity_id, 'hex') = repeat('3', 64)";
+        assert_eq!(ask(&world, of_carol).await, ["1000"], "{opened}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_delegates_to_more_than_thirty_two() {
+    let numbered = |text: String, n: usize| text.replace(&id(9), &format!("{n:064}"));
+    let to = |kind: &str, n: usize| numbered(delegate(kind, "alice", ALICE, 9, 1), n);
+    let registered: Vec<String> = (10..43).map(|n| numbered(register("dave", 9), n)).collect();
+    let given: Vec<String> = (10..43).map(|n| to("delegate", n)).collect();
+    let start =
+        format!("1: EVERYBODY, WALLETS | 2: STAKES, STAKE_64, {} | 3: {}", registered.join(", "), given.join(", "));
+    let standing = "select concat(count(*), ', ', sum(counted), ', last ', max(right(encode(delegatee_id, 'hex'), 2))) \
+                    from delegations";
+    let world = played(&start).await;
+    assert_eq!(findings(&world).await, ["too-many-delegations 1"]);
+    assert_eq!(ask(&world, standing).await, ["32, 32, last 41"]);
+    assert!(powers(&world).await.contains(&"1: 94 + 0 - 32".to_owned()));
+
+    // More to the same is no other delegation, and what is taken back makes room.
+    let more = [to("delegate", 10), to("delegate", 42), to("undelegate", 11), to("delegate", 42)];
+    let world = played(&format!("{start} | 4: {}", more.join(", "))).await;
+    assert_eq!(findings(&world).await, ["too-many-delegations 1", "too-many-delegations 1"]);
+    assert_eq!(ask(&world, standing).await, ["32, 33, last 42"]);
 }

@@ -74,6 +74,11 @@ fn stakes() -> impl Strategy<Value = String> {
             .prop_map(|((from, by), to, amount)| cast::delegate("delegate", by, from, to, amount)),
         2 => (acted(4), who(), 0..7_u64)
             .prop_map(|((from, by), to, amount)| cast::delegate("undelegate", by, from, to, amount)),
+        // To two others, in any order, and less stake afterwards.
+        3 => (0..2_usize, who(), who(), 2..5_u64, 2..7_u64).prop_map(|(from, one, other, amount, less)| {
+            let to = [one, other].map(|to| cast::delegate("delegate", PEOPLE[from], from, to, amount));
+            format!("{}, {}", to.join(", "), cast::stake("unstake", from, less))
+        }),
     ]
 }
 
@@ -150,7 +155,7 @@ fn work() -> impl Strategy<Value = String> {
             Carrier::Oracle(signed) => piece.submitted(&cast::oracle_account(piece.oracle), signed),
             Carrier::Miner(signed) => piece.submitted(&cast::wallet(piece.miner).address, signed),
         }),
-        4 => (person(), judged(), 0..4_usize).prop_map(|(person, (id, oracle), miner)| {
+        6 => (person(), judged(), 0..4_usize).prop_map(|(person, (id, oracle), miner)| {
             let account = cast::oracle_account(oracle);
             cast::reject(person.unwrap_or(&account), &id, miner, oracle)
         }),

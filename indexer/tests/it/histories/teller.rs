@@ -10,6 +10,8 @@ const BLOCK_S: i64 = 10;
 const JUST_S: i64 = 5;
 /// Base units that everybody has from the beginning on a closed chain; more than a history can spend.
 const ALLOCATED: u64 = 100_000;
+/// Base units that every wallet has from the beginning on a closed chain; less than a history may want to stake.
+const STAKEABLE: u64 = 25;
 
 /// Blocks below the highest one that forks replace.
 pub const FORK_DEPTH_MAX: usize = 6;
@@ -45,7 +47,9 @@ pub struct Teller {
 impl Teller {
     /// A chain whose block 0 hands out all the money there is.
     pub fn closed() -> Self {
-        let allocations = PEOPLE.map(|name| format!("allocate {name} {ALLOCATED}"));
+        let people = PEOPLE.map(|name| format!("allocate {name} {ALLOCATED}"));
+        let wallets = [0, 1, 2, 3].map(|n| format!("allocate {} {STAKEABLE}", cast::wallet(n).address));
+        let allocations = [people, wallets].concat();
         Self { told: vec![format!("0: {}", allocations.join(", "))], ..Self::default() }
     }
 

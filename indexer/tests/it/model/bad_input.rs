@@ -44,6 +44,8 @@ fn money() -> Vec<(String, Fate)> {
     };
     let max = u64::MAX.to_string();
     vec![
+        (format!("mint {account} {max}"), Counts),
+        (format!("mint {account} {max}"), Counts),
         (stake("18446744073709551616"), Unrecognized),
         (stake("-1"), Unrecognized),
         (stake("1.5"), Unrecognized),
@@ -53,6 +55,7 @@ fn money() -> Vec<(String, Fate)> {
         (stake("[1]"), Unrecognized),
         (stake(&max), Counts),
         (stake(&format!(r#""{max}""#)), Counts),
+        (stake(&max), Refused("staked-too-much")),
         (cast::stake("unstake", 3, u64::MAX), Refused("unstaked-too-much")),
         (stake("7").replacen(account, "bob", 1), Refused("stake-not-own")),
         (say("alice", "reward.mint", r#""address":"alice","amount":5"#), Unrecognized),

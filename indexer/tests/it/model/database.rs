@@ -123,7 +123,8 @@ const ROWS: &[(&str, &str, &str)] = &[
         "rank_history",
         "s.name, r.position, @r.identity_id, r.work_type, r.timeframe, r.rank, r.ranked, r.score, r.height, \
          r.block_time",
-        "rank_history r join log.sources s using (source_id) where r.position <= %at and \
+        "(select h.*, u.identity_id, u.score, u.rank from rank_history h cross join lateral unnest(h.identities, \
+         h.scores) with ordinality u (identity_id, score, rank)) r join log.sources s using (source_id) where r.position <= %at and \
          log.stands(r.source_id, r.position, %at)",
     ),
     (

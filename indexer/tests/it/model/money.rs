@@ -122,13 +122,16 @@ impl Chain {
 
     /// Stakes, or with a negative amount takes back.
     pub fn stake(&mut self, said: &Said<'_>, account: &str, sender: &str, amount: i128) {
-        let staked = self.money.accounts.get(&self.address(account)).map_or(0, |account| account.staked);
+        let held = self.money.accounts.get(&self.address(account));
+        let (balance, staked) = held.map_or((0, 0), |account| (account.balance(), account.staked));
         if said.is_forged {
             self.wrong(said.position(), "sender-refuted");
         } else if !self.is_same(account, sender) {
             self.wrong(said.position(), "stake-not-own");
         } else if staked + amount < 0 {
             self.wrong(said.position(), "unstaked-too-much");
+        } else if self.money.is_closed && amount > 0 && amount > balance - staked {
+            self.wrong(said.position(), "staked-too-much");
         } else {
             self.account(said, account).staked += amount;
         }

@@ -100,7 +100,11 @@ impl Chain {
     fn delegate(&mut self, said: &Said<'_>, body: &Delegated) {
         let (delegator, delegatee) = (*body.delegator.get(), *body.delegatee.get());
         let given = self.delegations.iter().filter(|((giver, _), _)| *giver == delegator);
-        let free = self.own_stake(&delegator) - given.map(|(_, delegation)| delegation.amount).sum::<i128>();
+        let given: Vec<i128> = given.map(|(_, delegation)| delegation.amount).collect();
+        if given.len() >= 32 && !self.delegations.contains_key(&(delegator, delegatee)) {
+            return self.wrong(said.position(), "too-many-delegations");
+        }
+        let free = self.own_stake(&delegator) - given.iter().sum::<i128>();
         let asked = i128::from(body.amount.get().get());
         let covered = asked.min(free.max(0));
         if covered < asked {

@@ -79,6 +79,8 @@ impl Telling {
             let mut rebuilt = connect_to(&url, REBUILD_SCHEMA).await;
             let lines = lines_of(&mut rebuilt, at, |_| true).await;
             assert_models(&lines, &model, &format!("in batches of {batch_events}"));
+            let aside = texts(&mut rebuilt, "select view || ' ' || state from view_state where state <> 'live'").await;
+            assert_eq!(aside, Vec::<String>::new(), "every view is live in batches of {batch_events}");
             for (position, shown) in &self.shown {
                 let is_appended = |view: &str| APPENDED.contains(&view);
                 let lines = lines_of(&mut rebuilt, *position, is_appended).await;
@@ -90,14 +92,11 @@ impl Telling {
                 assert_eq!(lines, then, "as of {position}, in batches of {batch_events}");
             }
         }
-        let aside = texts(&mut self.db, "select view || ' ' || state from view_state where state <> 'live'").await;
-        assert_eq!(aside, Vec::<String>::new(), "every view is live");
     }
 
     async fn see(&mut self, seen: &mut Seen) {
         let (log, facts) = read_log(&mut self.db).await;
-        let positions: Vec<Position> = self.shown.keys().copied().collect();
-        seen.look(&log, &facts, &positions);
+        seen.look(&log, &facts, &self.shown);
     }
 }
 

@@ -18,8 +18,9 @@ const WANTED: &[(&str, usize)] = &[
     ("a proposal that ended", 5),
     ("a proposal that was finalized", 3),
     ("a delegation", 8),
-    ("a delegation that stake no longer covers", 2),
+    ("a delegation that stake no longer covers", 8),
     ("a delegation of too much", 3),
+    ("two delegations of which only the older is covered", 3),
     ("work that counts", 30),
     ("work that is too old for the day", 4),
     ("work that is too old for the week", 2),
@@ -63,10 +64,14 @@ impl Seen {
         assert!(missed.is_empty(), "too little was seen of {missed:?} in {:#?}", self.0);
     }
 
-    /// Looks at a history: at its end, and at what its forks undid.
-    pub fn look(&mut self, log: &[LoggedUnit], facts: &[SourceFacts], positions: &[Position]) {
-        let Some(last) = positions.last() else { return };
-        self.look_at(&Model::of(log, facts, *last).lines());
+    /// Looks at a history: on the way, at its end, and at what its forks undid.
+    pub fn look(&mut self, log: &[LoggedUnit], facts: &[SourceFacts], shown: &BTreeMap<Position, Lines>) {
+        for lines in shown.values() {
+            self.note("a delegation that stake no longer covers", usize::from(uncovered(lines)));
+            self.note("two delegations of which only the older is covered", usize::from(is_older_covered(lines)));
+        }
+        let Some(last) = shown.values().last() else { return };
+        self.look_at(last);
         for unit in log.iter().filter(|unit| unit.retraction().is_some()) {
             let before = Model::of(log, facts, Position(unit.first_position.0 - 1));
             let after = Model::of(log, facts, unit.end_position);
@@ -90,7 +95,6 @@ impl Seen {
         self.note("a proposal that ended", count("proposals", &|proposal| proposal[6] == "ended"));
         self.note("a proposal that was finalized", count("proposals", &|proposal| proposal[8] != "-"));
         self.note("a delegation", count("delegations", &|_| true));
-        self.note("a delegation that stake no longer covers", count("delegations", &|given| given[3] != given[4]));
         self.note("a delegation of too much", finding("delegated-too-much"));
         let outcome =
             |name: &'static str| count("work_submissions", &move |work| work[3] == "false" && work[4] == name);
@@ -127,4 +131,29 @@ impl Seen {
         self.note("a fork that undid work that counted", undid("work_hours"));
         self.note("a fork that undid a delegation", undid("delegations"));
     }
+}
+
+/// Rows of `delegations`.
+fn delegations(lines: &Lines) -> Vec<Vec<&str>> {
+    lines.get("delegations").into_iter().flatten().map(|line| line.split('|').collect()).collect()
+}
+
+fn uncovered(lines: &Lines) -> bool {
+    delegations(lines).iter().any(|row| row[3] != row[4])
+}
+
+/// Whether somebody's stake covers the older of two delegations and not all of the newer, though the newer is to an
+/// earlier id: only their age decides.
+fn is_older_covered(lines: &Lines) -> bool {
+    let rows = delegations(lines);
+    let position = |row: &[&str]| row[7].parse::<i64>().expect("a position");
+    let is_pair = |older: &[&str], newer: &[&str]| {
+        let is_same_giver = older[..2] == newer[..2];
+        is_same_giver
+            && position(older) < position(newer)
+            && older[2] > newer[2]
+            && older[4] != "0"
+            && newer[4] != newer[3]
+    };
+    rows.iter().any(|older| rows.iter().any(|newer| is_pair(older, newer)))
 }

@@ -124,7 +124,8 @@ impl Chain {
         } else {
             Outcome::Accepted
         };
-        let score = if outcome == Outcome::Accepted { score(body) } else { 0 };
+        let vouches_for_bytes = body.oracle_id.is_none() || is_oracle;
+        let score = if outcome == Outcome::Accepted { score(body, vouches_for_bytes) } else { 0 };
         let [submitted_at, validated_at] =
             [&body.submitted_at, &body.validated_at].map(|at| at.as_ref().map(|at| at.get().micros()));
         if outcome == Outcome::Accepted
@@ -249,12 +250,13 @@ impl Chain {
     }
 }
 
-/// What an accepted submission adds to the score of its type, in billionths.
-fn score(body: &WorkSubmitted) -> i128 {
+/// What an accepted submission adds to the score of its type, in billionths. Nobody signs for the bytes.
+fn score(body: &WorkSubmitted, vouches_for_bytes: bool) -> i128 {
     let credit = body.credit.as_ref().map_or(0, |credit| credit.get().nanos());
-    match body.work_type.as_str() {
-        "boinc" => credit,
-        "bandwidth" => body.bytes.as_ref().map_or(credit, |bytes| i128::from(bytes.get().get()) * super::boards::ONE),
+    match (body.work_type.as_str(), &body.bytes) {
+        ("boinc", _) => credit,
+        ("bandwidth", Some(bytes)) if vouches_for_bytes => i128::from(bytes.get().get()) * super::boards::ONE,
+        ("bandwidth", _) => credit,
         _ => super::boards::ONE,
     }
 }
