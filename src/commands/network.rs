@@ -24,6 +24,9 @@ pub struct Shape {
     /// Blocks that exist at the start.
     #[arg(long, default_value_t = 500)]
     pub history: u64,
+    /// Milliseconds between the blocks of that history: two hours, so that a short one spans weeks.
+    #[arg(long, default_value_t = 7_200_000)]
+    pub history_block_time_ms: u64,
     /// Mean blocks between branch switches; 0 never.
     #[arg(long, default_value_t = 50)]
     pub fork_every: u64,
@@ -36,7 +39,7 @@ impl Shape {
     /// The chain's configuration; its history ends about now.
     pub fn config(&self) -> NetworkConfig {
         let defaults = NetworkConfig::default();
-        let span = self.history.saturating_mul(defaults.history_block_time_ms);
+        let span = self.history.saturating_mul(self.history_block_time_ms);
         let span = i64::try_from(span).ok().and_then(TimeDelta::try_milliseconds).unwrap_or_default();
         NetworkConfig {
             seed: self.seed,
@@ -44,6 +47,7 @@ impl Shape {
             block_time_ms: self.block_time_ms,
             txs_per_block: self.txs_per_block,
             history_blocks: self.history,
+            history_block_time_ms: self.history_block_time_ms,
             fork_every_blocks: self.fork_every,
             fork_depth_max: self.fork_depth,
             ..defaults

@@ -65,7 +65,7 @@ impl Teller {
         deeds.extend((0..4).map(|who| cast::register(PEOPLE[who], who, visibility[who])));
         self.block(Shift::By(0), false, &deeds);
         let mut deeds: Vec<String> = (0..4).map(|who| cast::link(PEOPLE[who], who, who, cast::Proved::Well)).collect();
-        deeds.extend((0..4).map(|wallet| cast::stake("stake", wallet, [9, 6, 4, 2][wallet])));
+        deeds.extend((0..4).map(|wallet| cast::stake("stake", wallet, [13, 11, 4, 2][wallet])));
         deeds.push(cast::propose("alice", 1, 0, 10, 90_000, 12));
         self.block(Shift::By(0), false, &deeds);
     }
