@@ -272,7 +272,8 @@ mod tests {
                 assert_eq!(distinct.len(), names.len(), "{place}: a parameter is declared twice");
                 assert!(operation["responses"]["400"]["content"][PROBLEM_JSON].is_object(), "{place}: no 400");
                 for (status, response) in operation["responses"].as_object().expect("responses") {
-                    let is_problem = status.as_str() >= "400" && (path.as_str(), status.as_str()) != ("/health/ready", "503");
+                    let is_problem =
+                        status.as_str() >= "400" && (path.as_str(), status.as_str()) != ("/health/ready", "503");
                     let content = response["content"][PROBLEM_JSON].is_object();
                     assert_eq!(content, is_problem, "{place}: content of {status}");
                     assert!(response["headers"]["x-request-id"].is_object(), "{place}: headers of {status}");

@@ -9,6 +9,7 @@ use indexer::projector::rebuild::rebuild;
 use loadtest::network::{NetworkConfig, ServeOptions, serve};
 use schema::source::SourceKind;
 use serde_json::Value;
+use sqlx::{Connection, PgConnection};
 
 use crate::stack::{Stack, source};
 
@@ -208,8 +209,15 @@ async fn what_was_answered_at_a_position_is_answered_there_for_ever() {
     assert!(coverage["items"][0]["retractions_total"].as_u64() > Some(1), "the chain forked: {coverage}");
     compare(&stack, &recorded, "later").await;
     let database = stack.stop().await;
+    // What a role may do with a database is not copied from the template that tests start from.
+    let mut owner = PgConnection::connect(database.url(Role::Owner)).await.expect("the owner connects");
+    sqlx::query!(r#"select log.grant_roles($1, $2)"#, Role::Indexer.name(), Role::Reader.name())
+        .fetch_one(&mut owner)
+        .await
+        .expect("granted");
     rebuild(database.url(Role::Indexer), 1_000, true).await.expect("rebuilds");
     let stack = Stack::over(database, Vec::new()).await;
+    stack.until("the API to know the database", |_, _| true).await;
     compare(&stack, &recorded, "after a rebuild").await;
     stack.stop().await;
     network.stop().await.expect("the network ends");

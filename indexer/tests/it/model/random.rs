@@ -123,7 +123,7 @@ fn run<T: std::fmt::Debug>(
 
 #[test]
 fn one_chain_is_its_model() {
-    let seen = run(CASES, 11, history(), async |script: String, seen: &mut Seen| {
+    let seen = run(CASES, 17, history(), async |script: String, seen: &mut Seen| {
         let parsed = Script::parse(&script).expect("a script");
         let source = ScriptedSource::new(parsed.clone());
         let mut telling = Telling::new().await;
