@@ -35,7 +35,17 @@ pub async fn rebuild(url: &str, batch_events: i64, swap: bool) -> Result<Rebuilt
     if !alone.alone {
         return Err(ProjectorError::RebuildRunning);
     }
-    prepare(&mut live).await?;
+    let rebuilt = fill(&mut live, url, batch_events, swap).await;
+    // The server notices the end of a connection later than we return, and the next rebuild may begin at once.
+    let unlock = format!("select pg_advisory_unlock({REBUILD_LOCK})");
+    let unlocked = sqlx::raw_sql(sqlx::AssertSqlSafe(unlock)).execute(&mut live).await;
+    let rebuilt = rebuilt?;
+    unlocked?;
+    Ok(rebuilt)
+}
+
+async fn fill(live: &mut PgConnection, url: &str, batch_events: i64, swap: bool) -> Result<Rebuilt, ProjectorError> {
+    prepare(live).await?;
     let session = Session { view_schema: REBUILD_SCHEMA, application: "chert-rebuild", ..Session::indexer() };
     let mut projector =
         Projector::open(session.connect(url).await?, batch_events).await?.reading_ahead(session.connect(url).await?);
@@ -59,7 +69,7 @@ pub async fn rebuild(url: &str, batch_events: i64, swap: bool) -> Result<Rebuilt
                 .await?;
             analyze(projector.db()).await?;
         }
-        if try_swap(&mut live, projector.position()).await? {
+        if try_swap(live, projector.position()).await? {
             return Ok(Rebuilt { position: projector.position(), events, folding });
         }
     }
