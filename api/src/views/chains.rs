@@ -152,12 +152,15 @@ impl Query for Chains {
                 order by v.from_position desc
                 limit 1
             ) m on m.present
-            -- Positions are whole units, so the first event is as good as the first unit, and has an index.
-            where exists (
+            -- Positions are whole units, so the first event is as good as the first unit, and has an index. The limit keeps
+            -- this one look-up per source, where an exists may become a scan of the log.
+            join lateral (
                 select 1
                 from log.events e
                 where e.source_id = x.source_id and e.position <= s.position
-            )
+                order by e.position
+                limit 1
+            ) e on true
             "#,
             "order by r.source_id"
         )?;
