@@ -20,7 +20,7 @@ pub use sections::{
     Cache, Chain, Database, IdentitySource, Indexer, Limits, LogFormat, RateLimiting, Server, Source, SourceKind,
     Telemetry,
 };
-pub use values::{DatabaseUrl, HttpUrl, SourceName};
+pub use values::{ClockSkew, DatabaseUrl, HttpUrl, SourceName};
 
 /// The text of `config/default.toml`: every key, its default and what it means.
 pub const DEFAULTS: &str = include_str!("../default.toml");

@@ -9,6 +9,10 @@ mod report;
 
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+use config::settings::ClockSkew;
+use schema::chain::Height;
+use schema::clock;
 use schema::store::{AppendError, StoreError};
 
 pub use follow::{Follower, Round};
@@ -29,6 +33,11 @@ pub struct FollowOptions {
     pub finality_depth: u32,
     /// First pause after trouble; doubled each time up to [`MAX_BACKOFF`].
     pub first_backoff: Duration,
+    /// How far the time of a block may lie ahead of the clock; none takes any time. The log is append-only, and windows and
+    /// votes go by block times, so one block from far ahead would move them for good.
+    pub max_clock_skew: Option<Duration>,
+    /// The clock that block times are held against: this machine's.
+    pub clock: fn() -> DateTime<Utc>,
 }
 
 /// Longest pause after trouble.
@@ -42,6 +51,8 @@ impl Default for FollowOptions {
             max_batch_events: 10_000,
             finality_depth: 12,
             first_backoff: Duration::from_millis(100),
+            max_clock_skew: ClockSkew::default().limit(),
+            clock: clock::now,
         }
     }
 }
@@ -58,6 +69,21 @@ pub enum FollowError {
     /// The log could not be read; tried again after a pause.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A block from the future; asked for again after a pause, until the node gives another one or its time has come.
+    #[error(
+        "block {height} was refused: it is dated {}, and this machine's clock says {}; more than {} s ahead is not taken (`max_clock_skew_secs`)",
+        shown(time), shown(now), limit.as_secs()
+    )]
+    AheadOfClock {
+        /// Height of the block.
+        height: Height,
+        /// Its time.
+        time: DateTime<Utc>,
+        /// What the clock said.
+        now: DateTime<Utc>,
+        /// How far ahead it may be.
+        limit: Duration,
+    },
     /// Only an operator can go on.
     #[error("{0}")]
     Halted(String),
@@ -79,7 +105,12 @@ impl FollowError {
             Self::Source(SourceError::Unsuitable(_)) => "unsuitable",
             Self::Append(_) => "append",
             Self::Store(_) => "store",
+            Self::AheadOfClock { .. } => "ahead_of_clock",
             Self::Halted(_) => "halted",
         }
     }
+}
+
+fn shown(time: &DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::Secs, true)
 }

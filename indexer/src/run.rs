@@ -106,6 +106,7 @@ impl SourceOptions {
             fetch_concurrency: indexer.fetch_concurrency,
             max_batch_events: indexer.max_batch_events,
             finality_depth: narrow(source.finality_depth.unwrap_or(indexer.finality_depth)),
+            max_clock_skew: source.max_clock_skew_secs.limit(),
             ..FollowOptions::default()
         };
         Self {

@@ -3,6 +3,7 @@
 mod aitbc;
 mod asof;
 mod books;
+mod clock;
 mod examples;
 mod hostile;
 mod kills;

@@ -143,6 +143,18 @@ async fn every_fault_is_counted_and_shown_stores_nothing_half_and_passes_without
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_another_chain_halts_its_source() {
+    let network = network(small()).await;
+    let stack = Stack::start(vec![source("chert", SourceKind::Chert, "another-chain", network.url())]).await;
+    let seen = stack.until("the halt", |_, source| source["state"] == "halted").await;
+    let why = seen["sources"][0]["last_error"].as_str().expect("a sentence");
+    assert!(why.contains("another-chain") && why.contains(&NetworkConfig::default().chain_id), "{why}");
+    assert!(seen["sources"][0]["head"].is_null(), "{seen}");
+    stack.stop().await;
+    network.stop().await.expect("the network ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn following_along_gives_the_rows_of_a_late_backfill() {
     let network = network(small()).await;
     let early = stack(&network).await;

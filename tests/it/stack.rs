@@ -51,6 +51,8 @@ pub fn source(name: &str, kind: SourceKind, chain_id: &str, url: &str) -> Source
         follow: FollowOptions {
             poll_interval: Duration::from_millis(20),
             first_backoff: Duration::from_millis(20),
+            // Recorded and synthetic chains have the times of their making, whatever this machine's clock says.
+            max_clock_skew: None,
             ..FollowOptions::default()
         },
     }

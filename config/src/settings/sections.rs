@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
-use super::values::{DatabaseUrl, HttpUrl, SourceName, empty_is_none};
+use super::values::{ClockSkew, DatabaseUrl, HttpUrl, SourceName, empty_is_none};
 
 /// Where to listen.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
@@ -14,7 +14,7 @@ pub struct Server {
     pub host: IpAddr,
     /// The port of REST and everything else over HTTP.
     pub port: u16,
-    /// The port of gRPC.
+    /// The port of gRPC, which is not served yet.
     pub grpc_port: u16,
 }
 
@@ -75,7 +75,7 @@ pub struct Chain {
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Indexer {
-    /// Whether this process indexes at all.
+    /// Not used yet: the command says whether a process indexes.
     pub enabled: bool,
     /// Blocks to ask a source for at a time.
     pub batch_size: u32,
@@ -89,11 +89,11 @@ pub struct Indexer {
     pub fetch_concurrency: usize,
     /// The limit of one request to a source, in milliseconds.
     pub request_timeout_ms: u64,
-    /// The time without progress after which a source counts as stalled, in seconds.
+    /// The time without progress after which the service is not ready, in seconds.
     pub stall_budget_seconds: u64,
 }
 
-/// How much one client may ask.
+/// How much one client may ask. Not used yet.
 #[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimiting {
@@ -180,6 +180,7 @@ pub(super) const SOURCE_KEYS: &[&str] = &[
     "identities",
     "poll_interval_ms",
     "off_block_state",
+    "max_clock_skew_secs",
 ];
 
 /// One chain or oracle to follow.
@@ -213,7 +214,7 @@ pub struct Source {
     /// The decimals of its coin, for display.
     #[serde(default)]
     pub decimals: u8,
-    /// The most requests per minute, if there is a limit.
+    /// The most requests per minute, of kinds that are limited; absent means what the kind does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub requests_per_minute: Option<u32>,
     /// Where its identities come from.
@@ -225,6 +226,9 @@ pub struct Source {
     /// Whether to poll what the node keeps outside blocks, if not as its kind does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub off_block_state: Option<bool>,
+    /// How far the time of a block may lie ahead of this machine's clock.
+    #[serde(default)]
+    pub max_clock_skew_secs: ClockSkew,
 }
 
 impl Source {
@@ -245,6 +249,7 @@ impl Source {
             identities: IdentitySource::Payload,
             poll_interval_ms: None,
             off_block_state: None,
+            max_clock_skew_secs: ClockSkew::default(),
         }
     }
 }

@@ -128,6 +128,26 @@ fn sources_are_checked() {
 }
 
 #[test]
+fn a_clock_skew_is_a_number_of_seconds_and_0_allows_any_time() {
+    let source = |line: &str| format!("[[source]]\nname = \"a\"\nkind = \"chert\"\nurl = \"http://a\"\n{line}\n");
+    let limit = |line: &str| load(&source(line), &[]).expect("valid").sources()[0].max_clock_skew_secs.limit();
+    let seconds = |seconds| Some(std::time::Duration::from_secs(seconds));
+    assert_eq!(limit(""), seconds(7_200));
+    assert_eq!(limit("max_clock_skew_secs = 1"), seconds(1));
+    assert_eq!(limit("max_clock_skew_secs = 31622400"), seconds(31_622_400));
+    assert_eq!(limit("max_clock_skew_secs = 0"), None);
+    let shorthand = load("[chain]\nrpc_url = \"http://a\"", &[]).expect("valid");
+    assert_eq!(shorthand.sources()[0].max_clock_skew_secs.limit(), seconds(7_200));
+    for value in ["-1", "1.5", "\"2 h\"", "true", "31622401", "4294967296", "9223372036854775807"] {
+        let text = error(&source(&format!("max_clock_skew_secs = {value}")), &[]);
+        assert!(text.contains("`source[0].max_clock_skew_secs`") && text.contains("local.toml"), "{value}: {text}");
+    }
+    let written = load(&source("max_clock_skew_secs = 0"), &[]).expect("valid").effective_toml();
+    assert!(written.contains("max_clock_skew_secs = 0"), "{written}");
+    assert_eq!(load(&written, &[]).expect("valid").sources()[0].max_clock_skew_secs.limit(), None);
+}
+
+#[test]
 fn the_shorthand_counts_only_without_sources() {
     let shorthand = "[chain]\nrpc_url = \"http://node:1\"\nsync_from_block = 7\n";
     let sources = load(shorthand, &[]).expect("valid").sources();

@@ -1,6 +1,6 @@
 //! Values that are more than text: parsed once, valid ever after.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, num::NonZeroU32, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize, Serializer};
 use sqlx::postgres::PgConnectOptions;
@@ -40,6 +40,47 @@ impl TryFrom<String> for SourceName {
 impl fmt::Display for SourceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+/// The most that [`ClockSkew`] can allow, in seconds: 366 days.
+pub const CLOCK_SKEW_SECS_MAX: u32 = 31_622_400;
+
+/// How far the time of a block may lie ahead of this machine's clock, in whole seconds; 0 stands for any time at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "u64", into = "u64")]
+pub struct ClockSkew(Option<NonZeroU32>);
+
+impl ClockSkew {
+    /// The most that is allowed, or none where every time is.
+    pub fn limit(self) -> Option<Duration> {
+        self.0.map(|seconds| Duration::from_secs(seconds.get().into()))
+    }
+}
+
+impl Default for ClockSkew {
+    /// Two hours: what a proposer's clock and ours may differ by, and less than the day that a leaderboard counts.
+    fn default() -> Self {
+        Self(NonZeroU32::new(7_200))
+    }
+}
+
+impl TryFrom<u64> for ClockSkew {
+    type Error = String;
+
+    fn try_from(seconds: u64) -> Result<Self, String> {
+        match u32::try_from(seconds) {
+            Ok(seconds) if seconds <= CLOCK_SKEW_SECS_MAX => Ok(Self(NonZeroU32::new(seconds))),
+            Ok(_) | Err(_) => Err(format!(
+                "`max_clock_skew_secs` is 0 (any time is taken) or up to {CLOCK_SKEW_SECS_MAX} seconds, not {seconds}"
+            )),
+        }
+    }
+}
+
+impl From<ClockSkew> for u64 {
+    fn from(skew: ClockSkew) -> Self {
+        skew.0.map_or(0, |seconds| seconds.get().into())
     }
 }
 

@@ -18,8 +18,8 @@ use super::{FollowError, FollowOptions, Log, MAX_BACKOFF};
 mod reorg;
 mod rules;
 
-use crate::source::{Source, SourceError, Tip};
-use rules::{finalized, is_backfill, linked, pages, pause_after, reserved, spelled, weight};
+use crate::source::{BlockUnit, Source, SourceError, Tip};
+use rules::{finalized, in_time, is_backfill, is_for_operator, linked, pages, pause_after, reserved, spelled, weight};
 
 /// Longest that a backfill goes on without looking at the tip and the operator's orders again.
 const LONGEST_ROUND: Duration = Duration::from_secs(5);
@@ -222,7 +222,7 @@ impl<S: Source> Follower<S> {
             };
             let mut broken = None;
             for block in page {
-                match linked(block, cursor.as_ref(), self.facts.start_height) {
+                match self.checked(block, cursor.as_ref()) {
                     Ok((next, unit)) => {
                         events += unit.entries.len();
                         bytes += weight(&unit);
@@ -276,6 +276,13 @@ impl<S: Source> Follower<S> {
         }
     }
 
+    /// What only the log and the clock can say about a block: that it follows the one before, and is not from the future.
+    fn checked(&self, block: BlockUnit, cursor: Option<&Cursor>) -> Result<(Cursor, Unit), FollowError> {
+        let (next, unit) = linked(block, cursor, self.facts.start_height)?;
+        in_time(next.height, unit.occurred_at, (self.options.clock)(), self.options.max_clock_skew)?;
+        Ok((next, unit))
+    }
+
     async fn append(&mut self, mut units: Vec<Unit>, cursor: Option<Cursor>) -> Result<(), FollowError> {
         let known = self.progress.as_ref().and_then(|progress| progress.finalized);
         let finalized = cursor.as_ref().and_then(|cursor| finalized(cursor.height, self.options.finality_depth, known));
@@ -310,7 +317,7 @@ impl<S: Source> Follower<S> {
     }
 
     async fn report_trouble(&self, error: &FollowError, pause: Duration) {
-        let state = if matches!(error, FollowError::Halted(_)) { "halted" } else { "stalled" };
+        let state = if is_for_operator(error) { "halted" } else { "stalled" };
         metrics::counter!("chert_source_errors_total", "source" => self.facts.name.clone(), "class" => error.class())
             .increment(1);
         tracing::warn!(source = self.facts.name, %error, class = error.class(), retry_in_ms = pause.as_millis(), "following was interrupted");

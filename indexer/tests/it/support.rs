@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use config::postgres::Role;
 use config::postgres::testing::{TestDatabase, test_database};
 use indexer::checksum::{ViewRows, view_rows};
@@ -11,6 +12,7 @@ use indexer::ingest::{FollowOptions, Follower, Log, Round};
 use indexer::projector::Projector;
 use indexer::source::scripted::{CHAIN_ID, Script, ScriptedSource};
 use schema::chain::Height;
+use schema::clock;
 use schema::db::{Session, migrate};
 use schema::event::Position;
 use schema::source::SourceKind;
@@ -45,6 +47,9 @@ pub struct World {
     pub finality_depth: u32,
     /// Whether the word of sources that are added counts where nothing proves it.
     pub trusts: bool,
+    /// How far ahead of the clock a block may be; none, because a script has the times that it names whatever the clock says.
+    pub max_clock_skew: Option<Duration>,
+    pub clock: fn() -> DateTime<Utc>,
     db: PgConnection,
     followers: BTreeMap<String, Follower<ScriptedSource>>,
 }
@@ -55,7 +60,17 @@ impl World {
         let log = Arc::new(Log::new(database.url(Role::Indexer), "test"));
         let projector = Projector::open(connect(&database).await, 1000).await.expect("the views open");
         let db = connect(&database).await;
-        Self { database, log, projector, finality_depth: 100, trusts: true, db, followers: BTreeMap::new() }
+        Self {
+            database,
+            log,
+            projector,
+            finality_depth: 100,
+            trusts: true,
+            max_clock_skew: None,
+            clock: clock::now,
+            db,
+            followers: BTreeMap::new(),
+        }
     }
 
     /// Follows a script under a name.
@@ -82,6 +97,8 @@ impl World {
             poll_interval: Duration::from_millis(1),
             finality_depth: self.finality_depth,
             first_backoff: Duration::from_millis(1),
+            max_clock_skew: self.max_clock_skew,
+            clock: self.clock,
             ..FollowOptions::default()
         };
         let follower = Follower::new(Arc::new(source), Arc::clone(&self.log), facts, options);

@@ -99,7 +99,7 @@ impl NetworkConfig {
             if holds { Ok(()) } else { Err(ConfigError { field, why: why.to_owned() }) }
         };
         rule(!self.chain_id.is_empty() && !self.chain_id.contains('\n'), "chain_id", "must be one non-empty line")?;
-        rule(self.genesis_time.timestamp() > 0, "genesis_time", "must be after 1970")?;
+        rule(self.genesis_time.timestamp() > 0, "genesis_time", "must be after 1970: a shorter history begins later")?;
         rule(self.history_block_time_ms >= 4, "history_block_time_ms", "must be at least 4")?;
         rule(self.block_time_ms == 0 || self.block_time_ms >= 4, "block_time_ms", "must be 0 or at least 4")?;
         rule((1..=MAX_TXS_PER_BLOCK).contains(&self.txs_per_block), "txs_per_block", "must be 1 to 20000")?;

@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use schema::chain::{BlockHash, Height, Spelled};
 use schema::event::{Check, Entry, Event, Role, Subject, Unit};
 use schema::source::{FeeRule, SourceFacts};
@@ -17,9 +18,15 @@ pub(super) fn pause_after(error: &FollowError, backoff: Duration) -> Duration {
         FollowError::Source(SourceError::RateLimited { retry_after }) => (*retry_after).min(Duration::from_secs(120)),
         FollowError::Source(SourceError::Unsuitable(_)) | FollowError::Halted(_) => MAX_BACKOFF,
         FollowError::Source(SourceError::Transient(_) | SourceError::Malformed(_))
+        | FollowError::AheadOfClock { .. }
         | FollowError::Append(_)
         | FollowError::Store(_) => backoff,
     }
+}
+
+/// Whether only an operator can go on: the settings name another chain than the node, or the node has left what was final.
+pub(super) fn is_for_operator(error: &FollowError) -> bool {
+    matches!(error, FollowError::Halted(_) | FollowError::Source(SourceError::Unsuitable(_)))
 }
 
 /// Whether the tip is further away than what is not final anyway.
@@ -62,6 +69,21 @@ pub(super) fn linked(
     };
     block.set_link(check);
     Ok((Cursor { height: block.height, hash: block.hash }, block.unit))
+}
+
+/// Checks that a block's time is no further ahead of the clock than allowed. How old it is does not matter.
+pub(super) fn in_time(
+    height: Height,
+    time: DateTime<Utc>,
+    now: DateTime<Utc>,
+    limit: Option<Duration>,
+) -> Result<(), FollowError> {
+    // A time of the past is a negative difference, which no `Duration` is.
+    let ahead = time.signed_duration_since(now).to_std().unwrap_or_default();
+    match limit {
+        Some(limit) if ahead > limit => Err(FollowError::AheadOfClock { height, time, now, limit }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// About how many bytes a unit's bodies have, by the texts that can be long.
