@@ -127,14 +127,14 @@ create table wallet_claims (
     trusted boolean not null,
     removed_position bigint
 );
-comment on table wallet_claims is 'Every claim to a wallet that ever stood, removed ones included: the set that the owner is chosen from by rule.';
+comment on table wallet_claims is 'The claims to wallets that the owner is chosen from by rule: every one that counted, ended ones included, and the unproven ones that are linked now. A refuted claim has no row.';
 comment on column wallet_claims.source_id is 'Where it was said.';
 comment on column wallet_claims.claim_position is 'Position of the link.';
 comment on column wallet_claims.identity_id is 'Who said it.';
 comment on column wallet_claims.address_id is 'The wallet in log.subjects.';
-comment on column wallet_claims.verdict is '1 verified, 2 refuted, 3 unverifiable.';
+comment on column wallet_claims.verdict is '1 verified, 3 unverifiable.';
 comment on column wallet_claims.trusted is 'Whether the source''s word counts without a proof.';
-comment on column wallet_claims.removed_position is 'Position of the unlink; null while linked.';
+comment on column wallet_claims.removed_position is 'Position of the unlink, or of the better proof that took its place; null while it stands.';
 select log.versioned('wallet_claims', array['address_id', 'source_id', 'claim_position']);
 
 reset search_path;

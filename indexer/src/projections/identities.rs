@@ -1,5 +1,5 @@
 //! Who is there, and what do they say of themselves? Level one keeps what each source claims of an identity; level two
-//! shows the earliest standing claim over all sources, and lists those that stand behind it.
+//! shows the earliest standing claim over all sources, and lists those that claim the same id and are not recognised.
 
 use std::collections::BTreeSet;
 
@@ -18,6 +18,9 @@ use super::{Broken, Moment, Projection, Retraction, World};
 
 mod contested;
 mod load;
+pub(super) mod recognition;
+
+use recognition::RecognitionChange;
 
 versioned_table! {
     /// What each source says of an identity.
@@ -35,6 +38,7 @@ versioned_table! {
             created_at: time(chrono::DateTime<chrono::Utc>),
             updated_at: time(chrono::DateTime<chrono::Utc>),
             claim_position: int8(i64),
+            key_proven: bool(bool),
         }
     }
 }
@@ -61,7 +65,7 @@ versioned_table! {
 }
 
 versioned_table! {
-    /// Registrations that stand behind an earlier one of another source.
+    /// Registrations that stand behind an earlier one of another source and do not mean the same identity.
     ContestedTable = "contested_identities" {
         key ContestedKey { event_position: int8(i64) }
         value Contested {
@@ -89,9 +93,15 @@ pub struct Identities {
     identities: Rows<IdentitiesTable>,
     contested: Rows<ContestedTable>,
     visibility_changes: Vec<VisibilityChange>,
+    recognition_changes: Vec<RecognitionChange>,
 }
 
 impl Identities {
+    /// Registrations whose word ceased to count beyond their source, or counts again, since the unit closed last.
+    pub fn recognition_changes(&self) -> &[RecognitionChange] {
+        &self.recognition_changes
+    }
+
     /// Identities whose statistics became public, or ceased to be, in the unit closed last.
     pub fn visibility_changes(&self) -> &[VisibilityChange] {
         &self.visibility_changes
@@ -161,6 +171,7 @@ impl Identities {
             created_at: moment.event.occurred_at,
             updated_at: moment.event.occurred_at,
             claim_position: moment.event.position.0,
+            key_proven: false,
         };
         let key = ClaimKey { source_id: moment.event.source_id.0, identity_id: id.as_bytes().to_vec() };
         self.claims.set(key, claim);
@@ -205,6 +216,7 @@ impl Identities {
             self.edit(moment, rotated.identity_id.get(), |claim| {
                 claim.key_alg = rotated.key.alg.clone();
                 claim.public_key = rotated.key.public_key.to_lowercase();
+                claim.key_proven = moment.event.verdict == Some(Verdict::Verified);
             });
         }
     }
@@ -286,13 +298,13 @@ pub(super) fn named(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
 
 impl Projection for Identities {
     const NAME: &'static str = "identities";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const DEPENDS_ON: &'static [&'static str] = &[];
     type Reads<'a> = ();
 
     async fn load(&mut self, db: &mut PgConnection, batch: &[LoggedUnit], world: &World) -> Result<(), StoreError> {
         load::by_identity(self, db, &named(batch), world).await?;
-        contested::load(&mut self.contested, db, &contested::registered(batch), world).await
+        contested::load(&mut self.contested, db, &contested::registered_or_rotated(batch), world).await
     }
 
     fn fold(&mut self, moment: &Moment<'_>, (): (), findings: &mut Findings) {
@@ -336,8 +348,9 @@ impl Projection for Identities {
         for identity_id in &changed {
             self.choose(identity_id, world);
         }
-        self.contest(&self.newly_registered(), world);
+        self.contest(&self.with_other_keys(), world);
         self.note_visibility();
+        self.recognition_changes = recognition::changes(&self.contested);
         self.claims.close(unit.end_position);
         self.identities.close(unit.end_position);
         self.contested.close(unit.end_position);

@@ -106,7 +106,7 @@ impl Powers {
             .map(|change| (change.address_id, (change.before, change.after)))
             .collect();
         let owners: BTreeMap<i64, &OwnerChange> =
-            reads.wallets.owner_changes().iter().map(|change| (change.address_id, change)).collect();
+            reads.wallets.holder_changes().iter().map(|change| (change.address_id, change)).collect();
         let addresses: BTreeSet<i64> = stakes.keys().chain(owners.keys()).copied().collect();
         let mut moves: BTreeMap<Vec<u8>, i128> = BTreeMap::new();
         for address_id in addresses {

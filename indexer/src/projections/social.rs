@@ -1,5 +1,6 @@
 //! Who follows whom? Level one keeps the follows of each source; level two shows the earliest follow of each pair that
-//! stands over all sources, and counts them.
+//! stands over all sources, and counts them. A follow counts there while its source means both of them: while its registrations
+//! of the follower and of the followed are recognised.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +13,7 @@ use sqlx::PgConnection;
 
 use super::findings::Findings;
 use super::identities::Identities;
+use super::identities::recognition::{self, Recognition, RecognitionChange};
 use super::{Broken, Moment, Projection, Retraction, World};
 
 mod counts;
@@ -26,7 +28,7 @@ versioned_table! {
 }
 
 versioned_table! {
-    /// The earliest follow of each pair that stands.
+    /// The earliest follow of each pair that stands and counts.
     ConnectionsTable = "social_connections" {
         key EdgeKey { follower_id: bytes(Vec<u8>), following_id: bytes(Vec<u8>) }
         value Connection {
@@ -51,6 +53,9 @@ pub struct Social {
     claims: Rows<ClaimsTable>,
     connections: Rows<ConnectionsTable>,
     counts: Rows<CountsTable>,
+    recognition: Recognition,
+    /// Pairs that the batch may be about.
+    pairs: BTreeSet<EdgeKey>,
     /// Some of the identities whose counts the batch changed, to be compared with the connections once these are written.
     to_compare: BTreeSet<Vec<u8>>,
 }
@@ -98,9 +103,13 @@ impl Social {
         }
     }
 
-    /// Level two: of all sources' follows of a pair, the earliest that stands.
+    /// Level two: of all sources' follows of a pair, the earliest that stands and counts.
     fn choose(&mut self, edge: &EdgeKey, world: &World) {
-        let claims = world.sources.keys().filter_map(|source| {
+        let means = |source: i32, identity_id: &[u8]| self.recognition.holds(source, identity_id);
+        let sources = world.sources.keys();
+        let sources =
+            sources.filter(|source| means(source.0, &edge.follower_id) && means(source.0, &edge.following_id));
+        let claims = sources.filter_map(|source| {
             let claim = self.claims.get(&at_source(edge, source.0))?;
             Some(Connection { source_id: source.0, created_at: claim.created_at, claim_position: claim.claim_position })
         });
@@ -108,6 +117,19 @@ impl Social {
             Some(connection) => self.connections.set(edge.clone(), connection),
             None => self.connections.remove(edge.clone()),
         }
+    }
+
+    /// Pairs with somebody whose word ceased to count in this unit, or counts again.
+    fn with(&self, changes: &[RecognitionChange]) -> Vec<EdgeKey> {
+        if changes.is_empty() {
+            return Vec::new();
+        }
+        let changed: BTreeSet<&[u8]> =
+            changes.iter().map(|change| change.registration.identity_id.as_slice()).collect();
+        let is_with = |edge: &&EdgeKey| {
+            changed.contains(edge.follower_id.as_slice()) || changed.contains(edge.following_id.as_slice())
+        };
+        self.pairs.iter().filter(is_with).cloned().collect()
     }
 
     /// Derives what the given edges come to, and how many edges came or went at each identity.
@@ -142,12 +164,14 @@ fn edge(event: &Event) -> Option<EdgeKey> {
 
 impl Projection for Social {
     const NAME: &'static str = "social";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const DEPENDS_ON: &'static [&'static str] = &["identities"];
     type Reads<'a> = &'a Identities;
 
     async fn load(&mut self, db: &mut PgConnection, batch: &[LoggedUnit], world: &World) -> Result<(), StoreError> {
-        let edges = batch.iter().flat_map(|unit| &unit.events).filter_map(|event| edge(&event.event)).collect();
+        let at_stake = recognition::at_stake(db, batch, world).await?;
+        let mut edges = load::with(db, &at_stake).await?;
+        edges.extend(batch.iter().flat_map(|unit| &unit.events).filter_map(|event| edge(&event.event)));
         load::edges(self, db, edges, world).await
     }
 
@@ -187,8 +211,11 @@ impl Projection for Social {
         }
     }
 
-    fn close(&mut self, unit: &LoggedUnit, world: &World, _: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
-        let edges: BTreeSet<EdgeKey> = self.claims.changes().map(|(key, _, _)| edge_of(key)).collect();
+    fn close(&mut self, unit: &LoggedUnit, world: &World, reads: &Identities, _: &mut Findings) -> Result<(), Broken> {
+        let mut edges: BTreeSet<EdgeKey> = self.claims.changes().map(|(key, _, _)| edge_of(key)).collect();
+        let changes = reads.recognition_changes();
+        self.recognition.follow(changes);
+        edges.extend(self.with(changes));
         self.derive(&edges, world);
         counts::check(&self.connections, &self.counts).map_err(|why| Broken {
             view: Self::NAME,
@@ -203,8 +230,8 @@ impl Projection for Social {
     }
 
     async fn write(&mut self, db: &mut PgConnection, before: Position) -> Result<Option<Position>, StoreError> {
-        // Counts change only with connections, and connections only with claims.
-        let last = self.claims.last_change();
+        // Counts change only with connections.
+        let last = self.claims.last_change().max(self.connections.last_change());
         self.claims.write(db, before).await?;
         self.connections.write(db, before).await?;
         self.counts.write(db, before).await?;
@@ -223,7 +250,10 @@ impl Projection for Social {
     ) -> Result<bool, StoreError> {
         self.forget();
         let Retraction { source_id, first, at } = retraction;
-        if restore(db, "follow_claims", source_id, first, at).await? == 0 {
+        let restored = restore(db, "follow_claims", source_id, first, at).await?;
+        let changed = recognition::changed_at(db, at).await?;
+        let mut touched = load::with(db, &changed).await?;
+        if restored == 0 && touched.is_empty() {
             return Ok(false);
         }
         let rows = sqlx::query!(
@@ -232,9 +262,9 @@ impl Projection for Social {
         )
         .fetch_all(&mut *db)
         .await?;
-        let touched =
-            rows.into_iter().map(|row| EdgeKey { follower_id: row.follower_id, following_id: row.following_id });
-        let touched: BTreeSet<EdgeKey> = touched.collect();
+        touched.extend(
+            rows.into_iter().map(|row| EdgeKey { follower_id: row.follower_id, following_id: row.following_id }),
+        );
         load::edges(self, db, touched.clone(), world).await?;
         // What was undone is already written, so it does not show as a change; all it touches is derived anew.
         self.derive(&touched, world);

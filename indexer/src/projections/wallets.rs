@@ -1,5 +1,6 @@
-//! Whose wallet is it? Level one keeps every claim with its verdict; level two chooses the one owner of each wallet by
-//! rule over the whole set of claims, removed ones included (MEANING §4).
+//! Whose wallet is it? Every claim is kept with its verdict. The one holder of each wallet on its chain is chosen by rule over
+//! the whole set of claims, removed ones included (MEANING §4). Level two: the holder owns the wallet also beyond the chain
+//! while the chain's registration of that identity is recognised; else nobody does.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +13,14 @@ use sqlx::PgConnection;
 
 use super::findings::Findings;
 use super::identities::Identities;
+use super::identities::recognition::{self, Recognition};
 use super::{Broken, Moment, Projection, Retraction, World};
 
+mod choose;
+mod holder;
 mod load;
-mod owner;
+
+pub(super) use load::held;
 
 /// Wallets that one identity may have linked at a time.
 const MAX_LINKS: usize = 32;
@@ -54,7 +59,15 @@ versioned_table! {
 }
 
 versioned_table! {
-    /// The one owner of each wallet.
+    /// Whose each wallet is on its chain.
+    HoldersTable = "wallet_holders" {
+        key HolderKey { address_id: int8(i64) }
+        value Holder { identity_id: bytes(Vec<u8>), source_id: int4(i32), claim_position: int8(i64) }
+    }
+}
+
+versioned_table! {
+    /// Whose each wallet is beyond its chain too.
     OwnersTable = "wallet_owners" {
         key OwnerKey { address_id: int8(i64) }
         value Owner { identity_id: bytes(Vec<u8>), source_id: int4(i32), claim_position: int8(i64) }
@@ -91,25 +104,38 @@ pub struct OwnerChange {
 pub struct Wallets {
     links: Rows<LinksTable>,
     claims: Rows<ClaimsTable>,
+    holders: Rows<HoldersTable>,
     owners: Rows<OwnersTable>,
     contested: Rows<ContestedTable>,
+    recognition: Recognition,
+    holder_changes: Vec<OwnerChange>,
     owner_changes: Vec<OwnerChange>,
 }
 
 impl Wallets {
-    /// Wallets that have another owner since the unit closed last.
+    /// Wallets that are somebody else's on their own chain since the unit closed last; those are of the unit's source.
+    pub fn holder_changes(&self) -> &[OwnerChange] {
+        &self.holder_changes
+    }
+
+    /// Wallets that have another owner since the unit closed last, of whatever source.
     pub fn owner_changes(&self) -> &[OwnerChange] {
         &self.owner_changes
     }
 
-    fn note_owners(&mut self) {
-        let identity = |row: Option<&Owner>| row.map(|row| row.identity_id.clone());
-        let changes = self.owners.changes().map(|(key, before, now)| OwnerChange {
+    fn note_changes(&mut self) {
+        let holders = self.holders.changes().map(|(key, before, now)| OwnerChange {
             address_id: key.address_id,
-            before: identity(before),
-            after: identity(now),
+            before: before.map(|row| row.identity_id.clone()),
+            after: now.map(|row| row.identity_id.clone()),
         });
-        self.owner_changes = changes.filter(|change| change.before != change.after).collect();
+        self.holder_changes = holders.filter(|change| change.before != change.after).collect();
+        let owners = self.owners.changes().map(|(key, before, now)| OwnerChange {
+            address_id: key.address_id,
+            before: before.map(|row| row.identity_id.clone()),
+            after: now.map(|row| row.identity_id.clone()),
+        });
+        self.owner_changes = owners.filter(|change| change.before != change.after).collect();
     }
 
     fn link(&mut self, moment: &Moment<'_>, linked: &WalletLinked, identities: &Identities, findings: &mut Findings) {
@@ -209,40 +235,6 @@ impl Wallets {
         let last = LinkKey { address_id: i64::MAX, ..key.clone() };
         self.links.range(first..=last).count()
     }
-
-    /// Level two: the owner of a wallet and the claims that stand behind the owner's, from all sources' claims.
-    fn choose(&mut self, address_id: i64) {
-        let first = ClaimKey { address_id, source_id: i32::MIN, claim_position: i64::MIN };
-        let last = ClaimKey { address_id, source_id: i32::MAX, claim_position: i64::MAX };
-        let claims: Vec<(ClaimKey, Claim)> =
-            self.claims.range(first..=last).map(|(key, claim)| (key.clone(), claim.clone())).collect();
-        let outcome = owner::of(&claims);
-        match outcome.owner {
-            Some(owner) => self.owners.set(OwnerKey { address_id }, owner),
-            None => self.owners.remove(OwnerKey { address_id }),
-        }
-        for (key, _) in &claims {
-            let contested = ContestedKey { event_position: key.claim_position };
-            match outcome.contested.get(&key.claim_position) {
-                Some(row) => self.contested.set(contested, row.clone()),
-                None => self.contested.remove(contested),
-            }
-        }
-    }
-
-    /// Chooses again for the wallets of claims that were made, changed or taken away.
-    fn choose_all(&mut self, touched: &BTreeSet<ClaimKey>) {
-        let addresses: BTreeSet<i64> = touched.iter().map(|key| key.address_id).collect();
-        for address_id in addresses {
-            self.choose(address_id);
-        }
-        for key in touched {
-            // A claim that is gone altogether can no longer be contested.
-            if self.claims.get(key).is_none() {
-                self.contested.remove(ContestedKey { event_position: key.claim_position });
-            }
-        }
-    }
 }
 
 /// How much a claim counts: not at all, by its source's word, or by proof.
@@ -267,7 +259,7 @@ fn named(event: &Event) -> Option<(&IdentityId, &str, bool)> {
 
 impl Projection for Wallets {
     const NAME: &'static str = "wallets";
-    const VERSION: i32 = 2;
+    const VERSION: i32 = 3;
     const DEPENDS_ON: &'static [&'static str] = &["identities"];
     type Reads<'a> = &'a Identities;
 
@@ -287,7 +279,9 @@ impl Projection for Wallets {
                 });
             }
         }
-        load::all(self, db, wanted).await
+        let at_stake = recognition::at_stake(db, batch, world).await?;
+        wanted.held = held(db, &at_stake).await?;
+        load::all(self, db, wanted, world).await
     }
 
     fn fold(&mut self, moment: &Moment<'_>, identities: &Identities, findings: &mut Findings) {
@@ -326,14 +320,14 @@ impl Projection for Wallets {
         }
     }
 
-    fn close(&mut self, unit: &LoggedUnit, _: &World, _: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
+    fn close(&mut self, unit: &LoggedUnit, _: &World, reads: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
+        self.own_again(reads.recognition_changes());
         let changed: BTreeSet<ClaimKey> = self.claims.changes().map(|(key, _, _)| key.clone()).collect();
         self.choose_all(&changed);
-        self.note_owners();
+        self.note_changes();
         self.links.close(unit.end_position);
         self.claims.close(unit.end_position);
-        self.owners.close(unit.end_position);
-        self.contested.close(unit.end_position);
+        self.close_derived(unit.end_position);
         Ok(())
     }
 
@@ -341,16 +335,23 @@ impl Projection for Wallets {
         let last = self.links.last_change().max(self.owners.last_change()).max(self.contested.last_change());
         self.links.write(db, before).await?;
         self.claims.write(db, before).await?;
-        self.owners.write(db, before).await?;
-        self.contested.write(db, before).await?;
+        self.write_derived(db, before).await?;
         Ok(last)
     }
 
-    async fn retract(&mut self, db: &mut PgConnection, retraction: Retraction, _: &World) -> Result<bool, StoreError> {
+    async fn retract(
+        &mut self,
+        db: &mut PgConnection,
+        retraction: Retraction,
+        world: &World,
+    ) -> Result<bool, StoreError> {
         self.forget();
         let Retraction { source_id, first, at } = retraction;
         restore(db, "wallet_links", source_id, first, at).await?;
-        if restore(db, "wallet_claims", source_id, first, at).await? == 0 {
+        let restored = restore(db, "wallet_claims", source_id, first, at).await?;
+        let changed = recognition::changed_at(db, at).await?;
+        let mut wanted = load::Wanted { held: held(db, &changed).await?, ..Default::default() };
+        if restored == 0 && wanted.held.is_empty() {
             return Ok(false);
         }
         let rows = sqlx::query!(
@@ -359,27 +360,23 @@ impl Projection for Wallets {
         )
         .fetch_all(&mut *db)
         .await?;
-        let mut wanted = load::Wanted::default();
         for row in rows {
             let key =
                 ClaimKey { address_id: row.address_id, source_id: row.source_id, claim_position: row.claim_position };
             wanted.claims.insert(key);
         }
-        let touched = wanted.claims.clone();
-        load::all(self, db, wanted).await?;
+        let (touched, held) = (wanted.claims.clone(), wanted.held.clone());
+        load::all(self, db, wanted, world).await?;
+        for address_id in held {
+            self.own(address_id);
+        }
         self.choose_all(&touched);
-        self.owners.close(at);
-        self.contested.close(at);
-        self.owners.write(db, Position(at.0 - 1)).await?;
-        self.contested.write(db, Position(at.0 - 1)).await?;
+        self.close_derived(at);
+        self.write_derived(db, Position(at.0 - 1)).await?;
         Ok(true)
     }
 
     fn forget(&mut self) {
-        self.links.forget();
-        self.claims.forget();
-        self.owners.forget();
-        self.contested.forget();
-        self.owner_changes.clear();
+        *self = Self::default();
     }
 }

@@ -38,8 +38,8 @@ fn shift() -> impl Strategy<Value = Shift> {
     ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
-    let block = (shift(), any::<bool>(), prop::collection::vec(deeds::deed(), 0..DEEDS_MAX));
+fn step(deed: impl Strategy<Value = String>) -> impl Strategy<Value = Step> {
+    let block = (shift(), any::<bool>(), prop::collection::vec(deed, 0..DEEDS_MAX));
     prop_oneof![
         6 => block.prop_map(|(shift, again, deeds)| Step::Block { shift, again, deeds }),
         1 => select(vec![1, 1, 2, 2, 3, 4, 5, 6]).prop_map(|depth| Step::Fork { depth }),
@@ -48,11 +48,24 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The script of a random history. On a closed chain nobody can overspend; on another that is a finding.
 pub fn history() -> impl Strategy<Value = String> {
-    let steps = prop::collection::vec(step(), 6..STEPS_MAX);
-    (any::<bool>(), prop::bool::weighted(0.9), steps).prop_map(|(is_closed, is_introduced, steps)| {
+    told([0; 4], [false; 4], deeds::deed())
+}
+
+/// The scripts of random histories of two chains. On the second one some identities have another key from the beginning, or
+/// are somebody else's; on both they get other keys on the way.
+pub fn histories_of_two() -> impl Strategy<Value = (String, String)> {
+    let keys = prop::array::uniform4(select(vec![0, 0, 1_u8]));
+    let is_taken = prop::array::uniform4(prop::bool::weighted(0.15));
+    let second = (keys, is_taken).prop_flat_map(|(keys, is_taken)| told(keys, is_taken, deeds::deed_with_keys()));
+    (told([0; 4], [false; 4], deeds::deed_with_keys()), second)
+}
+
+fn told(keys: [u8; 4], is_taken: [bool; 4], deed: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+    let steps = prop::collection::vec(step(deed), 6..STEPS_MAX);
+    (any::<bool>(), prop::bool::weighted(0.9), steps).prop_map(move |(is_closed, is_introduced, steps)| {
         let mut teller = if is_closed { Teller::closed() } else { Teller::default() };
         if is_introduced {
-            teller.introduce();
+            teller.introduce(keys, is_taken);
         }
         for step in steps {
             match step {

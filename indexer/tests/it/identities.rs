@@ -1,4 +1,4 @@
-//! One identity at several sources: the earliest registration that stands is shown, and the others are known.
+//! One identity at several sources: the earliest registration that stands is shown, and those that do not mean it are known.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,8 @@ use schema::event::Position;
 
 use crate::histories::cast::{self, Proved};
 use crate::support::{World, assert_same, connect, texts};
+
+mod recognition;
 
 /// `… registers` and `… renames` are about the same identity, whoever says it.
 fn script(text: &str) -> String {

@@ -1,5 +1,6 @@
 //! The indexer from the outside: recorded chains, nodes on loopback, and whole histories on a real database.
 
+mod clock;
 mod forks;
 mod governance;
 mod histories;

@@ -83,37 +83,40 @@ impl<'a> Model<'a> {
             chain.finding_lines(&mut lines);
         }
         self.identity_lines(&mut lines);
+        self.wallet_lines(&mut lines);
         self.work_lines(&mut lines);
         self.board_lines(&mut lines);
-        self.rank_history_lines(&mut lines);
+        self.daily_board_lines(&mut lines);
         self.social_lines(&mut lines);
         lines.0
     }
 
-    /// Where each ranked identity stood when a day began: as the boards said then, with what has been retracted since.
-    fn rank_history_lines(&self, lines: &mut Collected) {
+    /// The boards when a day began: as they said then, with what has been retracted since.
+    fn daily_board_lines(&self, lines: &mut Collected) {
         let clock = self.clock();
         for block in clock.first_blocks_of_days() {
             let then = Self::of(self.log, self.facts, block.end);
             for timeframe in Timeframe::ALL {
                 for family in FAMILIES {
-                    let board = then.board(family, timeframe, By::Identity);
-                    for (index, entry) in board.entries.iter().enumerate() {
-                        lines.add(
-                            "rank_history",
-                            &[
+                    for (by, view) in [(By::Identity, "identity_boards"), (By::Address, "address_boards")] {
+                        let board = then.board(family, timeframe, by);
+                        for (index, entry) in board.entries.iter().enumerate() {
+                            let (rank, ranked, last_at) = (index + 1, board.entries.len(), time(entry.last_at));
+                            let place: [&dyn std::fmt::Display; 9] = [
                                 &clock.facts.name,
                                 &block.end,
                                 &entry.name,
                                 &family,
                                 &timeframe.name(),
-                                &(index + 1),
-                                &board.entries.len(),
+                                &rank,
+                                &ranked,
                                 &entry.score,
-                                &block.height,
-                                &time(block.time),
-                            ],
-                        );
+                                &last_at,
+                            ];
+                            let began: [&dyn std::fmt::Display; 2] = [&block.height, &time(block.time)];
+                            let began = if by == By::Identity { &began[..] } else { &[] };
+                            lines.add(view, &[&place[..], began].concat());
+                        }
                     }
                 }
             }

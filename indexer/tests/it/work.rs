@@ -147,7 +147,7 @@ async fn worked_example_four() {
         vec!["@86400".to_owned(), boinc("g", 3, "0")],
     ];
     let mut world = told(&script(&blocks)).await;
-    let places = "(select h.*, u.identity_id, u.score, u.rank from rank_history h cross join lateral \
+    let places = "(select h.*, u.identity_id, u.score, u.rank from identity_boards h cross join lateral \
                   unnest(h.identities, h.scores) with ordinality u (identity_id, score, rank)) r";
     let ranks = &format!(
         "select concat_ws(' ', r.timeframe, r.rank, r.ranked, substr(encode(r.identity_id, 'hex'), 1, 1), \

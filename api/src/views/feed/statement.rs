@@ -183,28 +183,14 @@ macro_rules! feed_at {
                         ) e
                         cross join lateral (
                             select
-                                exists (
+                                exists (select from log.voids(n.position, s.position)) or exists (
+                                    -- Somebody else may have registered the identity on that chain and act in its name.
                                     select 1
-                                    from (
-                                        select distinct on (v.code) v.present, v.counts
-                                        from findings_versions v
-                                        where v.event_position = n.position
-                                            and v.from_position <= s.position
-                                        order by v.code, v.from_position desc
-                                    ) x
-                                    where x.present
-                                        and not x.counts
-                                ) or exists (
-                                    select 1
-                                    from (
-                                        select v.present
-                                        from contested_wallets_versions v
-                                        where v.event_position = n.position
-                                            and v.from_position <= s.position
-                                        order by v.from_position desc
-                                        limit 1
-                                    ) x
-                                    where x.present
+                                    from log.event_subjects a
+                                    join log.subjects f on f.subject_id = a.subject_id
+                                    where a.position = n.position
+                                        and f.namespace = 2
+                                        and not log.recognised(e.source_id, decode(f.subject, 'hex'), s.position)
                                 ) or (
                                     -- Who follows again whom they follow already changes nothing, and no finding says so.
                                     e.kind = 13

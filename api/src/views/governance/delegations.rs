@@ -197,9 +197,12 @@ impl Query for DelegationList {
                 where m.claim_position < coalesce($7, 9223372036854775807)
                 order by m.claim_position desc
                 limit $8::bigint + 1
-            ) d on true
+            ) d on log.recognised($3, $4, s.position)
             left join lateral (
-                select case when v.present then v.display_name end as display_name
+                select
+                    case
+                        when v.present and log.recognised($3, d.delegator_id, s.position) then v.display_name
+                    end as display_name
                 from identities_versions v
                 where v.identity_id = d.delegator_id
                     and v.from_position <= s.position
@@ -207,7 +210,10 @@ impl Query for DelegationList {
                 limit 1
             ) a on true
             left join lateral (
-                select case when v.present then v.display_name end as display_name
+                select
+                    case
+                        when v.present and log.recognised($3, d.delegatee_id, s.position) then v.display_name
+                    end as display_name
                 from identities_versions v
                 where v.identity_id = d.delegatee_id
                     and v.from_position <= s.position

@@ -129,7 +129,7 @@ macro_rules! power_at {
                     and v.from_position <= s.position
                 order by v.from_position desc
                 limit 1
-            ) p on p.present
+            ) p on p.present and log.recognised($3, $4, s.position)
             left join lateral (
                 select v.complete
                 from heads_versions v
@@ -185,9 +185,12 @@ macro_rules! power_at {
                     order by g.counted desc, g.claim_position
                     limit 50
                 )
-            ) t on true
+            ) t on log.recognised($3, $4, s.position)
             left join lateral (
-                select case when v.present then v.display_name end as display_name
+                select
+                    case
+                        when v.present and log.recognised($3, t.other_id, s.position) then v.display_name
+                    end as display_name
                 from identities_versions v
                 where v.identity_id = t.other_id
                     and v.from_position <= s.position

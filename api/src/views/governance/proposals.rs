@@ -204,7 +204,10 @@ macro_rules! proposals_of {
                 and p.proposal_id = k.proposal_id
                 and p.from_position = k.from_position
             left join lateral (
-                select case when v.present then v.display_name end as display_name
+                select
+                    case
+                        when v.present and log.recognised($3, p.proposer_identity, s.position) then v.display_name
+                    end as display_name
                 from identities_versions v
                 where v.identity_id = p.proposer_identity
                     and v.from_position <= s.position

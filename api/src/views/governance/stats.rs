@@ -92,6 +92,10 @@ macro_rules! stats_at {
                 order by v.from_position desc
                 limit 1
             ) i on i.present
+            cross join lateral (
+                -- Whom the chain means by the identity is another: nothing of this is theirs.
+                select log.recognised($3, $4, s.position) as is_theirs
+            ) me
             left join lateral (
                 select v.created_at, v.present
                 from identity_claims_versions v
@@ -100,15 +104,15 @@ macro_rules! stats_at {
                     and v.from_position <= s.position
                 order by v.from_position desc
                 limit 1
-            ) c on c.present
+            ) c on c.present and me.is_theirs
             cross join lateral (
                 select
-                    count(*) filter (where o.proposer_identity = $4) as created,
+                    count(*) filter (where o.proposer_identity = $4 and me.is_theirs) as created,
                     count(*) filter (
                         where o.opened_position is not null
                             and o.voting_ends_at >= c.created_at
                     ) as eligible,
-                    max(o.created_at) filter (where o.proposer_identity = $4) as newest
+                    max(o.created_at) filter (where o.proposer_identity = $4 and me.is_theirs) as newest
                 from standing o
             ) p
             cross join lateral (
@@ -124,6 +128,7 @@ macro_rules! stats_at {
                     max(o.cast_at) as newest
                 from votes o
                 where o.voter_identity = $4
+                    and me.is_theirs
                     and o.source_id = $3
                     and o.position <= s.position
                     and (o.position <@ gone.span) is not true
@@ -141,7 +146,7 @@ macro_rules! stats_at {
                     and v.from_position <= s.position
                 order by v.from_position desc
                 limit 1
-            ) w on w.present
+            ) w on w.present and me.is_theirs
             left join lateral (
                 select v.complete
                 from heads_versions v

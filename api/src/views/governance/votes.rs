@@ -130,7 +130,10 @@ macro_rules! votes_of {
                 limit $5::bigint + 1
             ) v on true
             left join lateral (
-                select case when i.present then i.display_name end as display_name
+                select
+                    case
+                        when i.present and log.recognised($3, v.voter_identity, s.position) then i.display_name
+                    end as display_name
                 from identities_versions i
                 where i.identity_id = v.voter_identity
                     and i.from_position <= s.position
@@ -336,7 +339,7 @@ impl Query for VotesOf {
                         and v.position <= s.position
                 ) as known
             "#,
-            ("o.source_id = $3 and o.voter_identity = $6"),
+            ("o.source_id = $3 and o.voter_identity = $6 and log.recognised($3, $6, s.position)"),
             // No limit, but the planner cannot know, and so does not read everything to sort it.
             ["limit nullif($5::bigint, $5)", "true"],
             self.source_id,

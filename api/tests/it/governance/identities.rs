@@ -216,3 +216,38 @@ async fn what_the_chain_says_may_be_kept_for_ever_once_it_is_final() {
     assert_eq!(kept.headers["cache-control"], "public, max-age=31536000, immutable");
     assert_eq!(network.ask(&format!("/v1/governance/votes/{ZOE}")).await.headers["cache-control"], "no-cache");
 }
+
+#[tokio::test]
+async fn what_a_chain_says_of_somebody_else_by_the_same_id_is_not_theirs() {
+    let network = start().await;
+    network
+        .run(&format!(
+            "set search_path = views, log, public;
+            insert into contested_identities_versions (event_source_id, event_position, identity_id, winner_source_id, detail,
+                from_position, present)
+            values (1, 12, decode('{ZOE}', 'hex'), 2, 'Another source had it before.', 102, true), (1, 12, null, null, null, 103, false);
+            select log.publish('contested_identities', 101)"
+        ))
+        .await;
+    network.advance(102).await;
+    network.advance(103).await;
+    let path = |route: &str, at: i64| format!("/v1/governance/{route}/{ZOE}?at_position={at}");
+    for (at, is_theirs) in [(101, true), (102, false), (103, true)] {
+        let stats = participation(&network, ZOE, &format!("?at_position={at}")).await;
+        let expected = if is_theirs { (8, 3, 2, 7, json!(0.2857)) } else { (0, 0, 0, 0, Value::Null) };
+        assert_eq!(stats, expected, "{at}");
+        assert_eq!(network.items(&path("votes", at)).await.is_empty(), !is_theirs, "{at}");
+        assert_eq!(network.items(&path("delegations", at)).await.is_empty(), !is_theirs, "{at}");
+        let power = network.get(&path("power", at)).await;
+        let parts = ["own_stake", "delegated_out"].map(|part| number(&power[part]));
+        assert_eq!(parts, if is_theirs { [10, 10] } else { [0, 0] }, "{at}");
+        assert_eq!(power["delegatees"].as_array().map(Vec::is_empty), Some(!is_theirs), "{at}");
+        // What others have to do with whoever that is stays, without a name.
+        let name = if is_theirs { json!("Zoë") } else { Value::Null };
+        let received = network.items(&format!("/v1/governance/delegations/{ZOLTAN}?at_position={at}")).await;
+        assert_eq!((&received[0]["delegator_identity"], &received[0]["delegator_display_name"]), (&json!(ZOE), &name));
+        let votes = network.items(&format!("/v1/governance/proposals/1/votes?at_position={at}")).await;
+        let theirs: Vec<Value> = votes.into_iter().filter(|vote| vote["voter_identity"] == ZOE).collect();
+        assert_eq!(pick(&theirs, "display_name"), vec![name; 2], "{at}");
+    }
+}

@@ -1,5 +1,5 @@
-//! An identity that several sources have registered: which registrations stand behind the earliest. What is shown does not
-//! depend on it, but somebody claims at one source what is somebody else's at another, and that is worth knowing of.
+//! An identity that several sources have registered: which registrations stand behind the earliest and do not mean the same.
+//! Somebody claims at one source what is somebody else's at another: that is worth knowing of, and counts there alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,8 +8,12 @@ use schema::store::{LoggedUnit, StoreError};
 use schema::versioned::Rows;
 use sqlx::PgConnection;
 
+use super::recognition::recognises;
 use super::{Claim, ClaimKey, Contested, ContestedKey, ContestedTable, Identities};
 use crate::projections::World;
+
+const DETAIL: &str = "another source had registered the identity before, for another account or with another key; what is \
+                      said here counts on this chain alone";
 
 impl Identities {
     /// The claims of all sources to an identity that stand, the earliest first.
@@ -23,13 +27,15 @@ impl Identities {
         claims
     }
 
-    /// The identities that a source has claimed anew in this unit.
-    pub(super) fn newly_registered(&self) -> BTreeSet<Vec<u8>> {
-        let anew = self.claims.changes().filter(|(_, before, _)| before.is_none());
-        anew.map(|(key, _, _)| key.identity_id.clone()).collect()
+    /// The identities that a source has registered, or given another key, in this unit.
+    pub(super) fn with_other_keys(&self) -> BTreeSet<Vec<u8>> {
+        let key = |claim: &Claim| (claim.key_alg.clone(), claim.public_key.clone(), claim.key_proven);
+        let changes = self.claims.changes().filter(|(_, before, now)| before.map(key) != now.map(key));
+        changes.map(|(claim, _, _)| claim.identity_id.clone()).collect()
     }
 
-    /// Level two: of all sources' claims to each identity, those behind the earliest. What was contested before must be loaded.
+    /// Level two: of all sources' claims to each identity, those behind the earliest that are not recognised by it. What was
+    /// contested before must be loaded.
     pub(super) fn contest(&mut self, identities: &BTreeSet<Vec<u8>>, world: &World) {
         if identities.is_empty() {
             return;
@@ -37,20 +43,19 @@ impl Identities {
         let mut now = BTreeMap::new();
         for identity_id in identities {
             let claims = self.by_age(identity_id, world);
-            let Some(((winner, _), behind)) = claims.split_first() else { continue };
-            for (source_id, claim) in behind {
+            let Some(((winner, shown), behind)) = claims.split_first() else { continue };
+            for (source_id, claim) in behind.iter().filter(|(_, claim)| !recognises(shown, claim)) {
                 let row = Contested {
                     event_source_id: *source_id,
                     identity_id: identity_id.clone(),
                     winner_source_id: *winner,
-                    detail: "another source had registered the identity before; the earliest registration is shown"
-                        .to_owned(),
+                    detail: DETAIL.to_owned(),
                 };
                 now.insert(ContestedKey { event_position: claim.claim_position }, row);
             }
         }
         let gone = self.contested.range(..).filter(|(key, row)| {
-            // A claim that was retracted, or that is the earliest now.
+            // A claim that was retracted, or that is the earliest or recognised now.
             identities.contains(&row.identity_id) && !now.contains_key(key)
         });
         let gone: Vec<ContestedKey> = gone.map(|(key, _)| key.clone()).collect();
@@ -63,17 +68,22 @@ impl Identities {
     }
 }
 
-/// The identities that a batch registers.
-pub(super) fn registered(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
+/// The identities that a batch registers or gives another key.
+pub(super) fn registered_or_rotated(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
     let events = batch.iter().flat_map(|unit| &unit.events);
     let ids = events.filter_map(|event| {
-        let Event::IdentityRegistered(body) = &event.event else { return None };
-        Some(body.identity_id.get().as_bytes().to_vec())
+        if let Event::IdentityRegistered(body) = &event.event {
+            Some(body.identity_id.get().as_bytes().to_vec())
+        } else if let Event::KeyRotated(body) = &event.event {
+            Some(body.identity_id.get().as_bytes().to_vec())
+        } else {
+            None
+        }
     });
     ids.collect()
 }
 
-/// Reads what is contested about some identities. Few are registered in a batch, so that is simply read each time.
+/// Reads what is contested about some identities. A batch is about few of them, so that is simply read each time.
 pub(super) async fn load(
     contested: &mut Rows<ContestedTable>,
     db: &mut PgConnection,

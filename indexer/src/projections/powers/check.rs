@@ -71,11 +71,11 @@ pub(super) async fn against_rows(
         join powers p using (source_id, identity_id)
         cross join lateral (
             select coalesce(sum(b.staked), 0) as total
-            from wallet_owners wo
+            from wallet_holders wh
             join balances b
                 on b.source_id = w.source_id
-                and b.address_id = wo.address_id
-            where wo.identity_id = w.identity_id
+                and b.address_id = wh.address_id
+            where wh.identity_id = w.identity_id
         ) s
         cross join lateral (
             select coalesce(sum(d.counted), 0) as total, count(*) as number

@@ -115,7 +115,7 @@ async fn owners(powers: &mut Powers, db: &mut PgConnection, wanted: &mut Wanted)
     }
     let addresses: Vec<i64> = wanted.addresses.keys().copied().collect();
     let found =
-        sqlx::query!(r#"select address_id, identity_id from wallet_owners where address_id = any($1)"#, &addresses)
+        sqlx::query!(r#"select address_id, identity_id from wallet_holders where address_id = any($1)"#, &addresses)
             .fetch_all(db)
             .await?;
     for row in found {

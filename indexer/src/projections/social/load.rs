@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use schema::store::StoreError;
 use sqlx::PgConnection;
 
-use super::{Claim, ClaimKey, Connection, Count, CountKey, EdgeKey, Social, at_source};
+use super::{Claim, ClaimKey, Connection, Count, CountKey, EdgeKey, Recognition, Social, at_source};
 use crate::projections::World;
+use crate::projections::identities::recognition::Registration;
 
 /// Every source's follows of some pairs, what level two made of them, and the counts of both ends.
 pub(super) async fn edges(
@@ -15,15 +16,47 @@ pub(super) async fn edges(
     edges: BTreeSet<EdgeKey>,
     world: &World,
 ) -> Result<(), StoreError> {
+    social.pairs = edges.clone();
     if edges.is_empty() {
         return Ok(());
     }
     let ends = edges.iter().flat_map(|edge| [&edge.follower_id, &edge.following_id]);
     let ends = ends.map(|identity_id| CountKey { identity_id: identity_id.clone() }).collect();
+    let identities = edges.iter().flat_map(|edge| [edge.follower_id.clone(), edge.following_id.clone()]).collect();
+    social.recognition = Recognition::load(db, identities, world).await?;
     let keys = edges.iter().flat_map(|edge| world.sources.keys().map(|source| at_source(edge, source.0)));
     claims(social, db, keys.collect()).await?;
     connections(social, db, edges).await?;
     counts(social, db, ends).await
+}
+
+/// The pairs that follow each other where some registrations are, with somebody so registered at either end.
+pub(super) async fn with(
+    db: &mut PgConnection,
+    registrations: &BTreeSet<Registration>,
+) -> Result<BTreeSet<EdgeKey>, StoreError> {
+    if registrations.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sources: Vec<i32> = registrations.iter().map(|of| of.source_id).collect();
+    let identities: Vec<Vec<u8>> = registrations.iter().map(|of| of.identity_id.clone()).collect();
+    let rows = sqlx::query!(
+        r#"
+        select c.follower_id as "follower_id!", c.following_id as "following_id!"
+        from unnest($1::integer[], $2::bytea[]) as k (source_id, identity_id)
+        join follow_claims c on c.source_id = k.source_id and c.follower_id = k.identity_id
+        union
+        select c.follower_id, c.following_id
+        from unnest($1::integer[], $2::bytea[]) as k (source_id, identity_id)
+        join follow_claims c on c.source_id = k.source_id and c.following_id = k.identity_id
+        "#,
+        &sources,
+        &identities
+    )
+    .fetch_all(db)
+    .await?;
+    let edges = rows.into_iter().map(|row| EdgeKey { follower_id: row.follower_id, following_id: row.following_id });
+    Ok(edges.collect())
 }
 
 async fn claims(social: &mut Social, db: &mut PgConnection, wanted: BTreeSet<ClaimKey>) -> Result<(), StoreError> {

@@ -1,11 +1,15 @@
-//! Reading back links, claims and owners before a fold.
+//! Reading back links, claims, holders and owners before a fold.
 
 use std::collections::BTreeSet;
 
 use schema::store::StoreError;
 use sqlx::PgConnection;
 
-use super::{Claim, ClaimKey, Contested, ContestedKey, Link, LinkKey, Owner, OwnerKey, Wallets};
+use super::{
+    Claim, ClaimKey, Contested, ContestedKey, Holder, HolderKey, Link, LinkKey, Owner, OwnerKey, Recognition, Wallets,
+};
+use crate::projections::World;
+use crate::projections::identities::recognition::Registration;
 
 /// The keys that a batch is about.
 #[derive(Debug, Default)]
@@ -14,15 +18,47 @@ pub(super) struct Wanted {
     pub links: BTreeSet<LinkKey>,
     /// Claims made or removed; all claims to the same wallets are read with them, to choose among them.
     pub claims: BTreeSet<ClaimKey>,
+    /// Wallets that may gain or lose their owner because the word of a source does or does not count.
+    pub held: BTreeSet<i64>,
 }
 
-pub(super) async fn all(wallets: &mut Wallets, db: &mut PgConnection, mut wanted: Wanted) -> Result<(), StoreError> {
-    if wanted.links.is_empty() && wanted.claims.is_empty() {
+/// The wallets that are somebody's on the chains of some registrations.
+pub(in crate::projections) async fn held(
+    db: &mut PgConnection,
+    registrations: &BTreeSet<Registration>,
+) -> Result<BTreeSet<i64>, StoreError> {
+    if registrations.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let sources: Vec<i32> = registrations.iter().map(|of| of.source_id).collect();
+    let identities: Vec<Vec<u8>> = registrations.iter().map(|of| of.identity_id.clone()).collect();
+    let rows = sqlx::query!(
+        r#"
+        select h.address_id
+        from unnest($1::integer[], $2::bytea[]) as k (source_id, identity_id)
+        join wallet_holders h on h.identity_id = k.identity_id and h.source_id = k.source_id
+        "#,
+        &sources,
+        &identities
+    )
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.address_id).collect())
+}
+
+pub(super) async fn all(
+    wallets: &mut Wallets,
+    db: &mut PgConnection,
+    mut wanted: Wanted,
+    world: &World,
+) -> Result<(), StoreError> {
+    if wanted.links.is_empty() && wanted.claims.is_empty() && wanted.held.is_empty() {
         return Ok(());
     }
     // Few wallets change hands in a batch, so what is needed is simply read each time.
     wallets.links.forget();
     wallets.claims.forget();
+    wallets.holders.forget();
     wallets.owners.forget();
     wallets.contested.forget();
     links(wallets, db, &wanted).await?;
@@ -35,9 +71,14 @@ pub(super) async fn all(wallets: &mut Wallets, db: &mut PgConnection, mut wanted
     }
     let mut addresses: BTreeSet<i64> = wanted.claims.iter().map(|key| key.address_id).collect();
     addresses.extend(wanted.links.iter().map(|key| key.address_id));
+    addresses.extend(wanted.held);
     let addresses: Vec<i64> = addresses.into_iter().collect();
+    let linking: Vec<Vec<u8>> = wanted.links.iter().map(|key| key.identity_id.clone()).collect();
     let mut positions = claims(wallets, db, &addresses, wanted.claims).await?;
+    holders(wallets, db, &addresses).await?;
     owners(wallets, db, &addresses).await?;
+    let claiming = wallets.claims.range(..).map(|(_, claim)| claim.identity_id.clone());
+    wallets.recognition = Recognition::load(db, claiming.chain(linking).collect(), world).await?;
     positions.sort_unstable();
     contested(wallets, db, &positions).await
 }
@@ -105,6 +146,22 @@ async fn claims(
     });
     wallets.claims.loaded(wanted.into_iter().collect(), found);
     Ok(positions)
+}
+
+async fn holders(wallets: &mut Wallets, db: &mut PgConnection, addresses: &[i64]) -> Result<(), StoreError> {
+    let rows = sqlx::query!(
+        r#"select address_id, identity_id, source_id, claim_position from wallet_holders where address_id = any($1)"#,
+        addresses
+    )
+    .fetch_all(db)
+    .await?;
+    let found = rows.into_iter().map(|row| {
+        let holder =
+            Holder { identity_id: row.identity_id, source_id: row.source_id, claim_position: row.claim_position };
+        (HolderKey { address_id: row.address_id }, holder)
+    });
+    wallets.holders.loaded(addresses.iter().map(|&address_id| HolderKey { address_id }).collect(), found);
+    Ok(())
 }
 
 async fn owners(wallets: &mut Wallets, db: &mut PgConnection, addresses: &[i64]) -> Result<(), StoreError> {

@@ -61,11 +61,21 @@ fn sign(key: &SigningKey, message: &str) -> String {
     hex::encode(key.sign(message.as_bytes()).to_bytes())
 }
 
-/// `by` registers an identity under their own name.
+/// Keys that identities may have.
+fn identity_key(n: u8) -> SigningKey {
+    SigningKey::from_bytes(&[77 + n; 32])
+}
+
+/// `by` registers an identity under their own name, with its first key.
 pub fn register(by: &str, who: usize, visibility: &str) -> String {
+    register_with(by, who, 0, visibility)
+}
+
+/// `by` registers an identity under their own name, with some key; nobody asks whose.
+pub fn register_with(by: &str, who: usize, key: u8, visibility: &str) -> String {
+    let (id, public_key) = (identity(who), public_key(&identity_key(key)));
     format!(
-        r#"{by} !identity.register {{"identity_id":"{}","key":{{"alg":"ed25519","public_key":"00"}},"display_name":"{by}","stats_visibility":"{visibility}"}}"#,
-        identity(who)
+        r#"{by} !identity.register {{"identity_id":"{id}","key":{{"alg":"ed25519","public_key":"{public_key}"}},"display_name":"{by}","stats_visibility":"{visibility}"}}"#
     )
 }
 
@@ -76,8 +86,8 @@ pub fn update(by: &str, who: usize, visibility: &str) -> String {
 }
 
 /// `by` gives an identity another key.
-pub fn rotate_key(by: &str, who: usize, is_proved: bool) -> String {
-    let (id, key) = (identity(who), SigningKey::from_bytes(&[77; 32]));
+pub fn rotate_key(by: &str, who: usize, key: u8, is_proved: bool) -> String {
+    let (id, key) = (identity(who), identity_key(key));
     let public_key = public_key(&key);
     let message = format!("chert:rotate-key:v1\n{CHAIN_ID}\n{id}\ned25519\n{public_key}");
     let signature = sign(&key, if is_proved { &message } else { "something else" });

@@ -10,6 +10,15 @@ const TYPES: [&str; 8] = ["boinc", "boinc", "boinc", "nuw_dag", "nuw_zk", "bandw
 /// Submissions share few ids, so that some are repeated and rejected.
 const SUBMISSIONS: usize = 16;
 
+/// Anything that may be done where identities get new keys more often.
+pub fn deed_with_keys() -> impl Strategy<Value = String> {
+    prop_oneof![
+        30 => deed(),
+        2 => (acted(4), 0..2_u8).prop_map(|((who, by), key)| cast::rotate_key(by, who, key, true)),
+        2 => follows(),
+    ]
+}
+
 /// Anything that may be done.
 pub fn deed() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -47,11 +56,14 @@ fn money() -> impl Strategy<Value = String> {
 fn identities() -> impl Strategy<Value = String> {
     let wallet = || 0..4_usize;
     let visibility = || select(vec!["public", "public", "public", "friends_only", "private"]);
+    let key = || select(vec![0, 0, 0, 1_u8]);
     let proved = || select(vec![Proved::Well, Proved::Well, Proved::Unverifiably, Proved::Unverifiably, Proved::Badly]);
     prop_oneof![
-        2 => (acted(4), visibility()).prop_map(|((who, by), visibility)| cast::register(by, who, visibility)),
+        2 => (acted(4), key(), visibility())
+            .prop_map(|((who, by), key, visibility)| cast::register_with(by, who, key, visibility)),
         3 => (acted(4), visibility()).prop_map(|((who, by), visibility)| cast::update(by, who, visibility)),
-        1 => (acted(4), any::<bool>()).prop_map(|((who, by), is_proved)| cast::rotate_key(by, who, is_proved)),
+        2 => (acted(4), key(), prop::bool::weighted(0.8))
+            .prop_map(|((who, by), key, is_proved)| cast::rotate_key(by, who, key, is_proved)),
         6 => (acted(4), wallet(), proved()).prop_map(|((who, by), wallet, proved)| cast::link(by, who, wallet, proved)),
         3 => (acted(4), wallet()).prop_map(|((who, by), wallet)| cast::unlink(by, who, wallet)),
         // A wallet changes hands.

@@ -58,13 +58,17 @@ impl Teller {
         self.told.join(" | ")
     }
 
-    /// Everybody registers, each with a wallet of their own that stakes; so do two oracles. Something is to be voted on.
-    pub fn introduce(&mut self) {
+    /// Everybody registers, each with a wallet of their own that stakes; so do two oracles. Something is to be voted on. Each
+    /// identity has the key that is given, and is somebody else's where `is_taken`: of the next one in the row.
+    pub fn introduce(&mut self, keys: [u8; 4], is_taken: [bool; 4]) {
         let mut deeds = vec![cast::register_oracle("origin", 0), cast::register_oracle("origin", 1)];
         let visibility = ["public", "public", "public", "private"];
-        deeds.extend((0..4).map(|who| cast::register(PEOPLE[who], who, visibility[who])));
+        let by = |who: usize| PEOPLE[if is_taken[who] { (who + 1) % 4 } else { who }];
+        deeds.extend((0..4).map(|who| cast::register_with(by(who), who, keys[who], visibility[who])));
         self.block(Shift::By(0), false, &deeds);
-        let mut deeds: Vec<String> = (0..4).map(|who| cast::link(PEOPLE[who], who, who, cast::Proved::Well)).collect();
+        let mut deeds: Vec<String> = (0..4).map(|who| cast::link(by(who), who, who, cast::Proved::Well)).collect();
+        deeds
+            .extend((0..4).filter(|who| is_taken[*who]).map(|who| cast::follow("follow", by(who), who, (who + 2) % 4)));
         deeds.extend((0..4).map(|wallet| cast::stake("stake", wallet, [13, 11, 4, 2][wallet])));
         deeds.push(cast::propose("alice", 1, 0, 10, 90_000, 12));
         self.block(Shift::By(0), false, &deeds);

@@ -185,14 +185,14 @@ fn people() -> Vec<(String, Fate)> {
         (cast::register("bob", 0, "public"), Refused("registered-twice")),
         (cast::register("bob", 4, "hidden"), Unrecognized),
         (cast::update("alice", 8, "public"), Refused("unknown-identity")),
-        (cast::rotate_key("alice", 0, false), Refused("refuted-proof")),
+        (cast::rotate_key("alice", 0, 1, false), Refused("refuted-proof")),
     ]
 }
 
 /// A chain that everybody is introduced to, and then this in one block.
 fn script(bad: &[(String, Fate)]) -> String {
     let mut teller = Teller::closed();
-    teller.introduce();
+    teller.introduce([0; 4], [false; 4]);
     teller.block(Shift::By(0), false, &[cast::vote("bob", 1, 1, "against", 1)]);
     teller.block(Shift::By(0), false, &[cast::follow("follow", "alice", 0, 1)]);
     let said: Vec<String> = bad.iter().map(|(said, _)| said.clone()).collect();

@@ -167,7 +167,7 @@ impl Model<'_> {
     fn owned(&self) -> BTreeMap<IdentityId, Vec<(&Chain, &str)>> {
         let mut owned: BTreeMap<IdentityId, Vec<(&Chain, &str)>> = BTreeMap::new();
         for (chain, miner) in self.miners() {
-            if let Some(owner) = chain.owner(miner) {
+            if let Some(owner) = self.owner(chain, miner) {
                 owned.entry(owner).or_default().push((chain, miner));
             }
         }

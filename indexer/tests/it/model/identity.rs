@@ -15,6 +15,8 @@ pub struct Registered {
     /// Who may change it.
     pub controller: String,
     key: (String, String),
+    /// Whether the key has signed, here, that it is the identity's.
+    is_key_proven: bool,
     display_name: Option<String>,
     bio: Option<String>,
     /// Who may see its statistics.
@@ -77,6 +79,7 @@ impl Chain {
         let registered = Registered {
             controller: self.address(&body.sender),
             key: (body.key.alg.clone(), body.key.public_key.to_lowercase()),
+            is_key_proven: false,
             display_name: body.display_name.clone(),
             bio: body.bio.clone(),
             visibility: body.stats_visibility,
@@ -118,13 +121,15 @@ impl Chain {
         if let Some(known) = self.identities.get_mut(id).filter(|_| counts) {
             known.updated_at = said.time();
             known.key = (body.key.alg.clone(), body.key.public_key.to_lowercase());
+            known.is_key_proven = said.event.verdict == Some(Verdict::Verified);
         }
     }
 
-    /// Rows of `identity_claims`.
+    /// Rows of `identity_claims`, and which keys are proven.
     pub fn identity_lines(&self, lines: &mut Collected) {
         for (id, registered) in &self.identities {
             registered.add_to(lines, "identity_claims", &self.facts.name, id);
+            lines.add("proven keys", &[&self.facts.name, id, &registered.is_key_proven]);
         }
     }
 }
@@ -151,7 +156,17 @@ impl Model<'_> {
         shown
     }
 
-    /// Rows of `identities`, and of the registrations that came later elsewhere.
+    /// Whether what a chain says of an identity counts everywhere: it is the chain whose registration is shown, or has the
+    /// same key there, by the same account or proven.
+    pub fn is_recognised(&self, chain: &Chain, id: &IdentityId) -> bool {
+        let shown = self.identities();
+        let Some((winner, shown)) = shown.get(id) else { return true };
+        let Some(here) = chain.identities.get(id) else { return true };
+        let is_winner = winner.facts.source_id == chain.facts.source_id;
+        is_winner || (here.key == shown.key && (here.is_key_proven || here.controller == shown.controller))
+    }
+
+    /// Rows of `identities`, and of the registrations elsewhere that do not mean them.
     pub fn identity_lines(&self, lines: &mut Collected) {
         let shown = self.identities();
         for (id, (chain, registered)) in &shown {
@@ -159,8 +174,8 @@ impl Model<'_> {
         }
         for chain in self.sources() {
             for (id, registered) in &chain.identities {
-                let (winner, shown) = shown[id];
-                if shown.position != registered.position {
+                let (winner, _) = shown[id];
+                if !self.is_recognised(chain, id) {
                     let view = "contested_identities";
                     lines.add(view, &[&chain.facts.name, &registered.position, id, &winner.facts.name]);
                 }

@@ -39,7 +39,7 @@ impl Chain {
     /// What is staked by the wallets that belong to an identity.
     fn own_stake(&self, id: &IdentityId) -> i128 {
         let staking = self.money.accounts.iter().filter(|(_, account)| account.staked > 0);
-        staking.filter(|(address, _)| self.owner(address) == Some(*id)).map(|(_, account)| account.staked).sum()
+        staking.filter(|(address, _)| self.holder(address) == Some(*id)).map(|(_, account)| account.staked).sum()
     }
 
     /// What counts of each delegation: an identity's stake covers the older ones first.

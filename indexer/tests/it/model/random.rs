@@ -14,7 +14,7 @@ use sqlx::PgConnection;
 use super::database::{APPENDED, connect_to, lines_of, read_log};
 use super::seen::Seen;
 use super::{Lines, Model, assert_models};
-use crate::histories::{FORK_DEPTH_MAX, history};
+use crate::histories::{FORK_DEPTH_MAX, histories_of_two, history};
 use crate::support::{World, connect, texts};
 
 /// Histories of one chain.
@@ -140,9 +140,9 @@ fn one_chain_is_its_model() {
 
 #[test]
 fn two_chains_are_their_model() {
-    let strategy = (history(), history(), prop::collection::vec(any::<bool>(), 40));
+    let strategy = (histories_of_two(), prop::collection::vec(any::<bool>(), 40));
     let seen =
-        run(CASES_OF_TWO, 12, strategy, async |(one, two, turns): (String, String, Vec<bool>), seen: &mut Seen| {
+        run(CASES_OF_TWO, 12, strategy, async |((one, two), turns): ((String, String), Vec<bool>), seen: &mut Seen| {
             let scripts = [Script::parse(&one).expect("a script"), Script::parse(&two).expect("a script")];
             let sources = scripts.clone().map(ScriptedSource::new);
             let mut telling = Telling::new().await;
@@ -154,7 +154,11 @@ fn two_chains_are_their_model() {
             telling.world.add_source("two", sources[1].clone()).await;
             let mut steps = [0, 0];
             let turns = turns.into_iter().map(usize::from).chain([0, 1].into_iter().cycle());
-            for turn in turns.take(200) {
+            for (number, turn) in turns.take(200).enumerate() {
+                // What was remembered is read again.
+                if number % 3 == 2 {
+                    telling.restart(1).await;
+                }
                 if steps[turn] < scripts[turn].steps().len() {
                     steps[turn] += 1;
                     sources[turn].play_to(steps[turn]);
@@ -166,6 +170,7 @@ fn two_chains_are_their_model() {
             telling.see(seen).await;
         });
     seen.assert_dense();
+    seen.assert_dense_of_two();
 }
 
 #[test]

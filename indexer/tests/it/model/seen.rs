@@ -1,6 +1,6 @@
 //! What random histories came across, so that a comparison in which nothing happens fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schema::event::Position;
 use schema::source::SourceFacts;
@@ -31,6 +31,7 @@ const WANTED: &[(&str, usize)] = &[
     ("a wallet that was displaced or claimed twice", 10),
     ("an identity on a board", 10),
     ("a rank of a former day", 5),
+    ("an address's place of a former day", 5),
     ("a fork", 12),
     ("a fork of three blocks or more", 3),
     ("a fork back over a full hour", 4),
@@ -40,13 +41,24 @@ const WANTED: &[(&str, usize)] = &[
     ("a fork that undid a delegation", 1),
 ];
 
+/// What is looked for besides where there are two chains.
+const WANTED_OF_TWO: &[(&str, usize)] = &[
+    ("a registration that is not recognised", 10),
+    ("a registration that ceased to be recognised", 4),
+    ("a registration that is recognised again", 4),
+    ("a follow that counts on its chain alone", 5),
+    ("a wallet that counts on its chain alone", 5),
+    ("work that counts on its chain alone", 3),
+    ("a follow or wallet that came or went with recognition", 4),
+];
+
 /// How many histories came across what.
 #[derive(Debug, Default)]
 pub struct Seen(BTreeMap<&'static str, usize>);
 
 impl Seen {
     fn note(&mut self, what: &'static str, count: usize) {
-        assert!(WANTED.iter().any(|(wanted, _)| *wanted == what), "{what} is looked for");
+        assert!(WANTED.iter().chain(WANTED_OF_TWO).any(|(wanted, _)| *wanted == what), "{what} is looked for");
         *self.0.entry(what).or_default() += count;
     }
 
@@ -59,8 +71,17 @@ impl Seen {
 
     /// Fails unless enough was seen of everything.
     pub fn assert_dense(&self) {
+        self.assert_seen(WANTED);
+    }
+
+    /// Fails unless enough was seen of what two chains say of the same identities.
+    pub fn assert_dense_of_two(&self) {
+        self.assert_seen(WANTED_OF_TWO);
+    }
+
+    fn assert_seen(&self, wanted: &[(&'static str, usize)]) {
         let count = |what: &str| self.0.get(what).copied().unwrap_or_default();
-        let missed: Vec<_> = WANTED.iter().filter(|(what, least)| count(what) < *least).collect();
+        let missed: Vec<_> = wanted.iter().filter(|(what, least)| count(what) < *least).collect();
         assert!(missed.is_empty(), "too little was seen of {missed:?} in {:#?}", self.0);
     }
 
@@ -70,8 +91,12 @@ impl Seen {
             self.note("a delegation that stake no longer covers", usize::from(uncovered(lines)));
             self.note("two delegations of which only the older is covered", usize::from(is_older_covered(lines)));
         }
+        for (before, after) in shown.values().zip(shown.values().skip(1)) {
+            self.look_at_recognition(before, after);
+        }
         let Some(last) = shown.values().last() else { return };
         self.look_at(last);
+        self.look_at_chains(last);
         for unit in log.iter().filter(|unit| unit.retraction().is_some()) {
             let before = Model::of(log, facts, Position(unit.first_position.0 - 1));
             let after = Model::of(log, facts, unit.end_position);
@@ -113,7 +138,42 @@ impl Seen {
         );
         self.note("a wallet that was displaced or claimed twice", count("contested_wallets", &|_| true));
         self.note("an identity on a board", count("boards by identity", &|_| true));
-        self.note("a rank of a former day", count("rank_history", &|_| true));
+        self.note("a rank of a former day", count("identity_boards", &|_| true));
+        self.note("an address's place of a former day", count("address_boards", &|_| true));
+    }
+
+    /// What counts on one chain and not beyond it.
+    fn look_at_chains(&mut self, lines: &Lines) {
+        let parts = |view: &str, [first, last]: [usize; 2]| -> BTreeSet<String> {
+            let rows = lines.get(view).into_iter().flatten();
+            rows.map(|row| row.split('|').collect::<Vec<_>>()[first..last].join("|")).collect()
+        };
+        let follows = &parts("follow_claims", [1, 3]) - &parts("social_connections", [0, 2]);
+        let wallets = &parts("wallet_holders", [0, 2]) - &parts("wallet_owners", [0, 2]);
+        let work = &wallets & &parts("address_work", [0, 2]);
+        self.note("a follow that counts on its chain alone", follows.len());
+        self.note("a wallet that counts on its chain alone", wallets.len());
+        self.note("work that counts on its chain alone", work.len());
+        self.note("a registration that is not recognised", parts("contested_identities", [0, 2]).len());
+    }
+
+    /// What a unit changed about registrations that stood before and after it.
+    fn look_at_recognition(&mut self, before: &Lines, after: &Lines) {
+        let stands = |lines: &Lines, position: &str| {
+            let claims = lines.get("identity_claims").into_iter().flatten();
+            claims.into_iter().any(|claim| claim.rsplit('|').next() == Some(position))
+        };
+        let contested = |lines: &Lines| -> BTreeSet<String> {
+            let rows = lines.get("contested_identities").into_iter().flatten();
+            let positions = rows.filter_map(|row| row.split('|').nth(1)).map(str::to_owned);
+            positions.filter(|position| stands(before, position) && stands(after, position)).collect()
+        };
+        let (was, is) = (contested(before), contested(after));
+        self.note("a registration that ceased to be recognised", (&is - &was).len());
+        self.note("a registration that is recognised again", (&was - &is).len());
+        let has_moved = |view: &str| before.get(view) != after.get(view);
+        let has_followed = was != is && (has_moved("wallet_owners") || has_moved("social_connections"));
+        self.note("a follow or wallet that came or went with recognition", usize::from(has_followed));
     }
 
     fn look_at_fork(&mut self, before: &Model<'_>, after: &Model<'_>, unit: &LoggedUnit) {

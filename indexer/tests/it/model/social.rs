@@ -52,11 +52,14 @@ impl Chain {
 }
 
 impl Model<'_> {
-    /// Rows of `social_connections` and `social_counts`: over all sources, the earliest follow that stands.
+    /// Rows of `social_connections` and `social_counts`: over all sources that mean both of them, the earliest follow that stands.
     pub fn social_lines(&self, lines: &mut Collected) {
         let mut earliest: BTreeMap<(IdentityId, IdentityId), (&Chain, &Follow)> = BTreeMap::new();
         for chain in self.sources() {
             for (edge, follow) in &chain.follows {
+                if !self.is_recognised(chain, &edge.0) || !self.is_recognised(chain, &edge.1) {
+                    continue;
+                }
                 if earliest.get(edge).is_none_or(|(_, other)| follow.position < other.position) {
                     earliest.insert(*edge, (chain, follow));
                 }

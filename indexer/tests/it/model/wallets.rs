@@ -7,7 +7,7 @@ use schema::chain::IdentityId;
 use schema::event::{Verdict, WalletLinked, WalletUnlinked};
 
 use super::chain::{Chain, Said};
-use super::{Collected, time};
+use super::{Collected, Model, time};
 
 /// Wallets that an identity may have linked at a time.
 const LINKS_MAX: usize = 32;
@@ -130,12 +130,20 @@ impl Chain {
         outcome
     }
 
-    /// The owner of an address.
-    pub fn owner(&self, address: &str) -> Option<IdentityId> {
+    /// Whose an address is on this chain.
+    pub fn holder(&self, address: &str) -> Option<IdentityId> {
         self.ownership(address).owner.map(|claim| claim.id)
     }
 
-    /// Rows of `wallet_links`, `wallet_owners` and `contested_wallets`.
+    /// Addresses that somebody ever claimed.
+    fn claimed(&self) -> Vec<&str> {
+        let mut addresses: Vec<&str> = self.claims.iter().map(|claim| claim.address.as_str()).collect();
+        addresses.sort_unstable();
+        addresses.dedup();
+        addresses
+    }
+
+    /// Rows of `wallet_links`, `wallet_holders` and `contested_wallets`.
     pub fn wallet_lines(&self, lines: &mut Collected) {
         let name = &self.facts.name;
         for ((id, address), link) in &self.links {
@@ -151,16 +159,32 @@ impl Chain {
             ];
             lines.add("wallet_links", &fields);
         }
-        let mut addresses: Vec<&str> = self.claims.iter().map(|claim| claim.address.as_str()).collect();
-        addresses.sort_unstable();
-        addresses.dedup();
-        for address in addresses {
+        for address in self.claimed() {
             let ownership = self.ownership(address);
             if let Some(owner) = ownership.owner {
-                lines.add("wallet_owners", &[name, &address, &owner.id, &owner.position]);
+                lines.add("wallet_holders", &[name, &address, &owner.id, &owner.position]);
             }
             for (position, (id, owner)) in ownership.contested {
                 lines.add("contested_wallets", &[name, &position, &address, &id, &owner]);
+            }
+        }
+    }
+}
+
+impl Model<'_> {
+    /// Who owns an address of a chain, also beyond the chain: whose it is there, if the chain means whom everybody means.
+    pub fn owner(&self, chain: &Chain, address: &str) -> Option<IdentityId> {
+        chain.holder(address).filter(|id| self.is_recognised(chain, id))
+    }
+
+    /// Rows of `wallet_owners`.
+    pub fn wallet_lines(&self, lines: &mut Collected) {
+        for chain in self.sources() {
+            for address in chain.claimed() {
+                let Some(claim) = chain.ownership(address).owner else { continue };
+                if self.owner(chain, address).is_some() {
+                    lines.add("wallet_owners", &[&chain.facts.name, &address, &claim.id, &claim.position]);
+                }
             }
         }
     }

@@ -1,17 +1,17 @@
-//! The rule that chooses a wallet's owner: a pure function of the whole set of claims, so that it gives the same answer
-//! whichever source's claims were retracted in between.
+//! The rule that chooses whose a wallet is on its chain: a pure function of the whole set of claims, so that it gives the same
+//! answer whichever of them were retracted in between.
 
 use std::collections::BTreeMap;
 
 use schema::event::Verdict;
 
-use super::{Claim, ClaimKey, Contested, Owner};
+use super::{Claim, ClaimKey, Contested, Holder};
 
 /// What the claims to one wallet come to.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Outcome {
     /// Whose it is.
-    pub owner: Option<Owner>,
+    pub holder: Option<Holder>,
     /// Claims that do not count because another identity's does, by claim position.
     pub contested: BTreeMap<i64, Contested>,
 }
@@ -64,7 +64,7 @@ pub(super) fn of(claims: &[(ClaimKey, Claim)]) -> Outcome {
             contest(&mut outcome, key, claim, held);
         }
     }
-    outcome.owner = winner.map(|(key, claim)| Owner {
+    outcome.holder = winner.map(|(key, claim)| Holder {
         identity_id: claim.identity_id.clone(),
         source_id: key.source_id,
         claim_position: key.claim_position,
@@ -103,7 +103,7 @@ mod tests {
     }
 
     fn owner(claims: &[(ClaimKey, Claim)]) -> Option<u8> {
-        of(claims).owner.and_then(|owner| owner.identity_id.first().copied())
+        of(claims).holder.and_then(|holder| holder.identity_id.first().copied())
     }
 
     #[test]
