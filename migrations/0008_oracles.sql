@@ -98,6 +98,8 @@ comment on column oracle_latencies.oracle_id is 'The oracle.';
 comment on column oracle_latencies.bucket is 'Whole seconds below 64; from there on 32 buckets to each doubling, see log.latency_floor.';
 comment on column oracle_latencies.accepted is 'Accepted submissions with that latency.';
 select log.versioned('oracle_latencies', array['source_id', 'oracle_id', 'bucket']);
+-- What was taken back is no more among the current rows, and must be found for answers about the past.
+create index oracle_latencies_versions_gone on oracle_latencies_versions (source_id, oracle_id, from_position) where not present;
 
 create function log.latency_floor(bucket integer) returns bigint language sql immutable parallel safe as $$
     select case when bucket < 64 then bucket::bigint else (32 + bucket % 32)::bigint << (bucket / 32 - 1) end

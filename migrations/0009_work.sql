@@ -123,8 +123,8 @@ create index address_work_rank_all on address_work (work_type, score desc, last_
 create index address_work_rank_day on address_work (work_type, score_day desc, last_at, miner_address collate "C", source_id) where score_day > 0;
 create index address_work_rank_week on address_work (work_type, score_week desc, last_at, miner_address collate "C", source_id) where score_week > 0;
 create index address_work_rank_month on address_work (work_type, score_month desc, last_at, miner_address collate "C", source_id) where score_month > 0;
-create index address_work_changed on address_work (work_type, from_position);
-create index address_work_versions_gone on address_work_versions (work_type, from_position) where not present;
+create index address_work_versions_type on address_work_versions (work_type, from_position);
+create index address_work_versions_gone on address_work_versions (work_type) where not present;
 
 create table identity_work (
     identity_id bytea not null,
@@ -156,31 +156,53 @@ create index identity_work_rank_all on identity_work (work_type, score desc, las
 create index identity_work_rank_day on identity_work (work_type, score_day desc, last_at, identity_id) where ranked and score_day > 0;
 create index identity_work_rank_week on identity_work (work_type, score_week desc, last_at, identity_id) where ranked and score_week > 0;
 create index identity_work_rank_month on identity_work (work_type, score_month desc, last_at, identity_id) where ranked and score_month > 0;
-create index identity_work_changed on identity_work (work_type, from_position);
-create index identity_work_versions_gone on identity_work_versions (work_type, from_position) where not present;
+create index identity_work_versions_type on identity_work_versions (work_type, from_position);
+create index identity_work_versions_gone on identity_work_versions (work_type) where not present;
 
-create table rank_history (
-    source_id integer not null,
-    position bigint not null,
+create table identity_boards (
     work_type text not null,
     timeframe text not null,
+    position bigint not null,
+    source_id integer not null,
     ranked bigint not null,
     identities bytea[] not null,
     scores numeric(39, 0)[] not null,
+    last_ats timestamptz[] not null,
     height bigint not null,
     block_time timestamptz not null,
     primary key (work_type, timeframe, position)
 );
-comment on table rank_history is 'The boards of identities at the first block of every UTC day, as they were then: one row per board that ranked anybody. What was shown as of a position never changes, so a row stands as long as that block does.';
-comment on column rank_history.source_id is 'The clock source.';
-comment on column rank_history.position is 'End of the block that began the day.';
-comment on column rank_history.work_type is 'boinc, nuw, bandwidth, compute, ceremony or all.';
-comment on column rank_history.timeframe is 'day, week, month or all.';
-comment on column rank_history.ranked is 'How many were ranked.';
-comment on column rank_history.identities is 'The first 1,000 of them, in the order of their places.';
-comment on column rank_history.scores is 'Their scores, in billionths.';
-comment on column rank_history.height is 'Height of the block.';
-comment on column rank_history.block_time is 'Its time.';
-create index rank_history_position on rank_history (source_id, position);
+comment on table identity_boards is 'The boards of identities at the first block of every UTC day, as they were then, empty ones too. What was shown as of a position never changes, so no row does: a board as of a later moment is the newest one before it and what has changed in between. Of a rank over time only those rows are part whose block stands.';
+comment on column identity_boards.work_type is 'boinc, nuw, bandwidth, compute, ceremony or all.';
+comment on column identity_boards.timeframe is 'day, week, month or all.';
+comment on column identity_boards.position is 'End of the block that began the day.';
+comment on column identity_boards.source_id is 'The clock source.';
+comment on column identity_boards.ranked is 'How many were ranked.';
+comment on column identity_boards.identities is 'The first 2,000 of them, in the order of their places.';
+comment on column identity_boards.scores is 'Their scores, in billionths.';
+comment on column identity_boards.last_ats is 'Block times of their last submissions that count.';
+comment on column identity_boards.height is 'Height of the block.';
+comment on column identity_boards.block_time is 'Its time.';
+
+create table address_boards (
+    work_type text not null,
+    timeframe text not null,
+    position bigint not null,
+    source_id integer not null,
+    ranked bigint not null,
+    addresses bigint[] not null,
+    scores numeric(39, 0)[] not null,
+    last_ats timestamptz[] not null,
+    primary key (work_type, timeframe, position)
+);
+comment on table address_boards is 'The same of the boards of addresses, on those days on which enough had changed since the last one was kept.';
+comment on column address_boards.work_type is 'boinc, nuw, bandwidth, compute, ceremony or all.';
+comment on column address_boards.timeframe is 'day, week, month or all.';
+comment on column address_boards.position is 'End of a block that began a day.';
+comment on column address_boards.source_id is 'The clock source.';
+comment on column address_boards.ranked is 'How many were ranked.';
+comment on column address_boards.addresses is 'The first 2,000 of them in log.subjects, in the order of their places.';
+comment on column address_boards.scores is 'Their scores, in billionths.';
+comment on column address_boards.last_ats is 'Block times of their last submissions that count.';
 
 reset search_path;

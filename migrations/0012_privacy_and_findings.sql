@@ -6,6 +6,8 @@ alter table findings add column counts boolean not null default false;
 alter table findings_versions add column counts boolean;
 comment on column findings.counts is 'Whether the event counts in spite of what is wrong with it; otherwise it changed nothing.';
 comment on column findings_versions.counts is 'Whether the event counts in spite of what is wrong with it; otherwise it changed nothing.';
+create index findings_subject on findings (subject, event_position);
+create index contested_wallets_identity on contested_wallets (identity_id);
 create index findings_versions_event on findings_versions (event_position);
 create index findings_versions_code on findings_versions (code, event_position);
 create index findings_versions_subject on findings_versions (subject, event_position);
@@ -27,6 +29,34 @@ comment on column contested_identities.detail is 'What is wrong, in a plain sent
 select log.versioned('contested_identities', array['event_position']);
 create index contested_identities_identity on contested_identities (identity_id);
 create index contested_identities_versions_identity on contested_identities_versions (identity_id, event_position);
+
+create function log.voids(event bigint, at bigint) returns setof boolean language sql stable parallel safe as $$
+    select true
+    from (
+        select distinct on (v.code) v.present, v.counts
+        from findings_versions v
+        where v.event_position = event
+            and v.from_position <= at
+        order by v.code, v.from_position desc
+    ) f
+    where f.present
+        and not f.counts
+    union all
+    select true
+    from (
+        select v.present
+        from contested_wallets_versions v
+        where v.event_position = event
+            and v.from_position <= at
+        order by v.from_position desc
+        limit 1
+    ) c
+    where c.present
+$$;
+comment on function log.voids(bigint, bigint) is 'A row if a finding says, as of a position, that an event changed nothing. A set, because only sets become part of the statement that asks.';
+
+-- Parts in events that are neither transfers nor work: an address has a history of those as long as it likes.
+create index event_subjects_address on log.event_subjects (subject_id, role, position) where role in (3, 4, 6, 9, 10);
 
 create function log.shows_stats(identity bytea) returns boolean language sql stable parallel safe as $$
     select exists (select 1 from identities i where i.identity_id = identity and i.stats_visibility = 'public')

@@ -230,7 +230,11 @@ fn response_headers(is_service: bool, status: &str) -> Vec<(String, RefOr<Header
         "403" | "404" => &SHARED[..1],
         _ => &[],
     };
-    id.iter().chain(shared).map(header).collect()
+    let retry: &[(&str, &str)] = match status {
+        "429" | "503" => &[("retry-after", "Seconds after which to ask again; absent where nobody knows.")],
+        _ => &[],
+    };
+    id.iter().chain(shared).chain(retry).map(header).collect()
 }
 
 fn parameter(name: &str, place: ParameterIn, description: &str, schema: Schema) -> Parameter {
@@ -277,6 +281,8 @@ mod tests {
                     let content = response["content"][PROBLEM_JSON].is_object();
                     assert_eq!(content, is_problem, "{place}: content of {status}");
                     assert!(response["headers"]["x-request-id"].is_object(), "{place}: headers of {status}");
+                    let retry = response["headers"]["retry-after"].is_object();
+                    assert_eq!(retry, ["429", "503"].contains(&status.as_str()), "{place}: headers of {status}");
                     assert!(!is_problem || response["headers"]["etag"].is_null(), "{place}: headers of {status}");
                 }
             }

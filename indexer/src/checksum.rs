@@ -281,8 +281,8 @@ pub async fn view_rows(db: &mut PgConnection) -> sqlx::Result<Vec<ViewRows>> {
             join log.sources s using (source_id)
             "#
         ),
-        // A row that is left with nothing says no more than one that was never made. There are no lines of `rank_history`:
-        // it says what was shown as of a position, and that depends on the order in which sources were read.
+        // A row that is left with nothing says no more than one that was never made. There are no lines of the daily
+        // boards: they say what was shown as of a position, and that depends on the order in which sources were read.
         lines!(
             db,
             "identity_work",

@@ -110,20 +110,40 @@ impl<T: Table> Rows<T> {
 
     /// Writes the versions of the batch and brings the current rows up to them. `before` is the watermark before the batch.
     pub async fn write(&mut self, db: &mut PgConnection, before: Position) -> sqlx::Result<()> {
+        self.write_versions(db).await?.publish(db, before).await
+    }
+
+    /// Writes the versions of the batch, and leaves the current rows what they were before it.
+    pub async fn write_versions(&mut self, db: &mut PgConnection) -> sqlx::Result<Unpublished> {
         if self.versions.is_empty() {
-            return Ok(());
+            return Ok(Unpublished(None));
         }
         let mut rows = RowBatch::new(T::VERSIONS);
         for (key, value, from) in self.versions.drain(..) {
             T::encode(rows.row(), &key, value.as_ref(), from);
         }
         rows.send(db).await?;
-        publish(db, T::NAME, before).await
+        Ok(Unpublished(Some(T::NAME)))
     }
 
     /// Forgets everything: after a rollback, and after a retraction has changed rows behind our back.
     pub fn forget(&mut self) {
         *self = Self::default();
+    }
+}
+
+/// A view whose versions of the batch were written, if it had any; its current rows are still those before the batch.
+#[derive(Debug)]
+#[must_use = "until it is published the view does not show the batch"]
+pub struct Unpublished(Option<&'static str>);
+
+impl Unpublished {
+    /// Brings the current rows up to the versions. `before` is the watermark before the batch.
+    pub async fn publish(self, db: &mut PgConnection, before: Position) -> sqlx::Result<()> {
+        match self.0 {
+            Some(view) => publish(db, view, before).await,
+            None => Ok(()),
+        }
     }
 }
 

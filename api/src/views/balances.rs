@@ -281,7 +281,7 @@ pub(crate) async fn explained(
 ) -> sqlx::Result<Provenance> {
     let link = provenance::events_link(Namespace::Address, &balance.address, Some(&balance.chain));
     match subject_id {
-        Some(subject_id) => provenance::of_subject(db, at, subject_id, kinds, link).await,
+        Some(subject_id) => provenance::of_address(db, at, subject_id, kinds, link).await,
         None => Ok(Provenance::nothing(link)),
     }
 }

@@ -5,10 +5,12 @@ mod identities;
 mod page;
 mod rank;
 mod standing;
+mod then;
 
 pub use addresses::AddressBoard;
 pub use identities::IdentityBoard;
 pub use page::{Board, BoardPart, Place, Places, Wanted};
 pub use rank::{RankHistory, RankNow, RankOverTime, RankThen, Ranks};
 
-pub(crate) use standing::{of_addresses, of_identities, page_at, standing_at};
+pub(crate) use standing::{of_addresses, of_identities, page_now, scored, standing_now};
+pub(crate) use then::{page_then, standing_then};

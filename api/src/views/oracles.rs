@@ -198,14 +198,13 @@ macro_rules! oracles_at {
                             limit 1
                         ) n
                         left join lateral (
-                            select v.present
+                            -- Along the key: the newest version of an oracle that rests lies far behind those of all others.
+                            select v.source_id, v.oracle_id, v.present
                             from oracle_activity_versions v
-                            where v.source_id = n.source_id
-                                and v.oracle_id = n.oracle_id
-                                and v.from_position <= s.position
-                            order by v.from_position desc
+                            where (v.source_id, v.oracle_id, v.from_position) <= (n.source_id, n.oracle_id, s.position)
+                            order by v.source_id desc, v.oracle_id desc, v.from_position desc
                             limit 1
-                        ) a on true
+                        ) a on (a.source_id, a.oracle_id) = (n.source_id, n.oracle_id)
                         where p.found <= $6::bigint
                             and p.looked_at < 10000
                     )
@@ -220,10 +219,8 @@ macro_rules! oracles_at {
                 left join lateral (
                     select v.accepted, v.rejected, v.refuted, v.unproven, v.repeated, v.last_at
                     from oracle_activity_versions v
-                    where v.source_id = k.source_id
-                        and v.oracle_id = k.oracle_id
-                        and v.from_position <= s.position
-                    order by v.from_position desc
+                    where (v.source_id, v.oracle_id, v.from_position) <= (k.source_id, k.oracle_id, s.position)
+                    order by v.source_id desc, v.oracle_id desc, v.from_position desc
                     limit 1
                 ) a on k.is_there
                 left join lateral (

@@ -3,6 +3,8 @@
 //! Provenance is read by a second statement as of the position of the first. What the log says as of a position never
 //! changes afterwards, so both statements speak of the same moment without a transaction around them.
 
+use std::collections::BTreeSet;
+
 use schema::event::{Kind, Namespace, Position, Role, rfc3339_micros};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -12,20 +14,20 @@ use crate::view::{At, stamped};
 use crate::views::feed;
 
 /// Provenance is read at a position that other views have answered for; findings are written with them.
-const LOG: &[&str] = &[];
+pub(crate) const LOG: &[&str] = &[];
 /// Events shown at most.
-const SHOWN: i64 = 50;
-/// Events counted at most: a count is not worth reading millions of rows.
-const COUNTED: i64 = 10_000;
+pub(crate) const SHOWN: i64 = 50;
+/// Events looked at and counted at most: a count is not worth reading millions of rows.
+pub(crate) const COUNTED: i64 = 1_000;
 
 /// The events behind an answer, only with `explain=true`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Provenance {
     /// The newest 50 standing events that the answer is made of, newest first.
     pub events: Vec<Cause>,
-    /// How many there are in all; at most 10,000.
+    /// How many there are in all; at most 1,000.
     pub count: i64,
-    /// False when there may be more than the count says.
+    /// False when there may be more than the count says: the newest 1,000 events that may be of them are looked at.
     pub count_exact: bool,
     /// Path that lists every event about the subject, where the answer has one subject.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,17 +98,19 @@ macro_rules! causes {
             .collect::<Vec<_>>()
     };
 }
+pub(crate) use causes;
 
 /// The standing events of some kinds about a subject: `$3` is the subject, `$4` are the kinds, `$5` is how many to look at,
-/// `$6` says whether those that changed nothing are wanted too. `about` is a from list with the event's `es`.
+/// `$6` says whether those that changed nothing are wanted too. `spans` gives `places`: the newest positions of the subject
+/// in one part or more, `$5` at most, from an index alone.
 macro_rules! about_subject {
-    ($db:expr, $at:expr, $link:expr, $about:literal $(, $argument:expr)* $(,)?) => {
+    ($db:expr, $at:expr, $link:expr, $spans:literal $(, $argument:expr)* $(,)?) => {
         stamped!(
             $db,
             At::Position(Position($at)),
             LOG,
             r#"
-            r.looked_at as "looked_at?",
+            r.is_cut as "is_cut?",
             r.position as "position?",
             r.kind as "kind?",
             r.chain as "chain?",
@@ -123,65 +127,46 @@ macro_rules! about_subject {
                 from log.retractions x
                 where x.at_position <= s.position
                 group by x.source_id
-            ), found as materialized (
+            ), spans as materialized (
+                "# + $spans + r#"
+            ), complete as materialized (
+                -- Down to here nothing is missing: the last place of those that were cut off.
+                select coalesce(max(n.places[$5::bigint]), 0) as place
+                from spans n
+            ), looked_at as materialized (
+                -- One row per event, in however many parts it is about the subject.
+                select distinct m.place as position
+                from spans n
+                cross join complete c
+                cross join unnest(n.places) m (place)
+                where m.place >= c.place
+                order by m.place desc
+                limit $5
+            )
+            select
+                n.is_cut, e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
+            from (
+                select c.place > 0 or k.looked_at >= $5 as is_cut
+                from complete c
+                cross join (select count(*) as looked_at from looked_at) k
+            ) n
+            left join (
                 select e.position, e.source_id, e.kind, e.height, e.block_hash, e.tx_id, e.occurred_at
-                from "# + $about + r#"
+                from looked_at k
                 -- One look-up per row: a merge would read the log backwards to an old subject's only event.
                 cross join lateral (
                     select v.position, v.source_id, v.kind, v.height, v.block_hash, v.tx_id, v.occurred_at
                     from log.events v
-                    where v.position = es.position
+                    where v.position = k.position
                     offset 0
                 ) e
-                left join lateral (
-                    -- Keeps the order of the index, which a join by a hash would not.
-                    select x.span
-                    from gone x
-                    where x.source_id = e.source_id
-                        and e.height is not null
-                    offset 0
-                ) gone on true
-                where es.subject_id = $3
-                    and es.position <= s.position
-                    and e.kind = any($4::smallint[])
-                    -- One row per event, each by one look-up; grouping would read the whole history before the first row.
-                    and es.role = (
-                        select min(o.role)
-                        from log.event_subjects o
-                        where o.subject_id = $3
-                            and o.position = es.position
-                    )
+                left join gone on gone.source_id = e.source_id and e.height is not null
+                where e.kind = any($4::smallint[])
                     and (e.position <@ gone.span) is not true
-                order by es.position desc
-                limit $5
-            )
-            select
-                n.looked_at, e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
-            from (select count(*) as looked_at from found) n
-            left join found e on $6 or (not exists (
-                -- What counts nothing made nothing what it is.
-                select 1
-                from (
-                    select distinct on (v.code) v.present, v.counts
-                    from findings_versions v
-                    where v.event_position = e.position
-                        and v.from_position <= s.position
-                    order by v.code, v.from_position desc
-                ) f
-                where f.present
-                    and not f.counts
-            ) and not exists (
-                select 1
-                from (
-                    select v.present
-                    from contested_wallets_versions v
-                    where v.event_position = e.position
-                        and v.from_position <= s.position
-                    order by v.from_position desc
-                    limit 1
-                ) c
-                where c.present
-            ))
+                    -- What counts nothing made nothing what it is.
+                    and ($6 or not exists (select from log.voids(e.position, s.position)))
+                offset 0
+            ) e on true
             left join log.sources src on src.source_id = e.source_id
             "#),
             "order by r.position desc nulls last limit 50"
@@ -189,17 +174,18 @@ macro_rules! about_subject {
         )
         .map(|(_, rows)| {
             let first = rows.first();
-            let looked_at = first.and_then(|row| row.looked_at).unwrap_or_default();
+            let is_cut = first.and_then(|row| row.is_cut).unwrap_or_default();
             let count = first.map_or(0, |row| row.counted).min(COUNTED);
             let events = causes!(rows);
             debug_assert!(i64::try_from(events.len()).is_ok_and(|shown| shown <= SHOWN), "the statement shows at most 50");
-            Provenance { events, count, count_exact: looked_at <= COUNTED, link: Some($link) }
+            Provenance { events, count, count_exact: !is_cut, link: Some($link) }
         })
     };
 }
+pub(crate) use about_subject;
 
-/// The standing events of some kinds about a subject, as of a position that an answer named, without those that changed
-/// nothing.
+/// The standing events of some kinds about a subject that has only one part in events, as of a position that an answer
+/// named, without those that changed nothing.
 pub async fn of_subject(
     db: &mut PgConnection,
     at: i64,
@@ -207,7 +193,7 @@ pub async fn of_subject(
     kinds: &[Kind],
     link: String,
 ) -> sqlx::Result<Provenance> {
-    about_subject!(db, at, link, "log.event_subjects es", subject_id, &codes(kinds), COUNTED + 1, false)
+    of_one_part(db, at, subject_id, kinds, false, link).await
 }
 
 /// The same, with those that changed nothing else: where an answer says how many of them there are.
@@ -218,7 +204,36 @@ pub async fn of_subject_and_void(
     kinds: &[Kind],
     link: String,
 ) -> sqlx::Result<Provenance> {
-    about_subject!(db, at, link, "log.event_subjects es", subject_id, &codes(kinds), COUNTED + 1, true)
+    of_one_part(db, at, subject_id, kinds, true, link).await
+}
+
+async fn of_one_part(
+    db: &mut PgConnection,
+    at: i64,
+    subject_id: i64,
+    kinds: &[Kind],
+    and_void: bool,
+    link: String,
+) -> sqlx::Result<Provenance> {
+    about_subject!(
+        db,
+        at,
+        link,
+        r#"
+                select array(
+                    select es.position
+                    from log.event_subjects es
+                    where es.subject_id = $3
+                        and es.position <= s.position
+                    order by es.position desc
+                    limit $5
+                ) as places
+        "#,
+        subject_id,
+        &codes(kinds),
+        COUNTED + 1,
+        and_void,
+    )
 }
 
 /// What [`of_subject`] gives for an identity, by the roles that events of these kinds give to identities: others follow it
@@ -235,20 +250,17 @@ pub async fn of_identity(
         at,
         link,
         r#"
-                (
-                    select a.subject_id, a.position, a.role
-                    from unnest($7::smallint[]) k (role)
-                    cross join lateral (
-                        select es.subject_id, es.position, es.role
-                        from log.event_subjects es
-                        where es.subject_id = $3
-                            and es.role = k.role
-                            and es.role in (5, 7, 8, 12, 13, 14, 15)
-                            and es.position <= s.position
-                        order by es.position desc
-                        offset 0
-                    ) a
-                ) es
+                select array(
+                    select es.position
+                    from log.event_subjects es
+                    where es.subject_id = $3
+                        and es.role = k.role
+                        and es.role in (5, 7, 8, 12, 13, 14, 15)
+                        and es.position <= s.position
+                    order by es.position desc
+                    limit $5
+                ) as places
+                from unnest($7::smallint[]) k (role)
         "#,
         subject_id,
         &codes(kinds),
@@ -258,27 +270,64 @@ pub async fn of_identity(
     )
 }
 
-/// What [`of_subject`] gives for an address that is somebody's wallet: an address has a longer history as anything else, and
-/// that is passed over in the index.
-pub async fn of_wallet(
+/// What [`of_subject`] gives for an address, by the roles that events of these kinds give to addresses: one that works or
+/// is paid has a long history of only that, and what else made it what it is is rare.
+pub async fn of_address(
     db: &mut PgConnection,
     at: i64,
     subject_id: i64,
     kinds: &[Kind],
     link: String,
 ) -> sqlx::Result<Provenance> {
+    let asked = ADDRESS_ROLES.iter().filter(|(kind, _)| kinds.contains(kind));
+    let roles: BTreeSet<i16> = asked.flat_map(|(_, roles)| roles.iter().map(|role| role.code())).collect();
     about_subject!(
         db,
         at,
         link,
-        "(select w.subject_id, w.position, w.role from log.event_subjects w where w.role = $7) es",
+        r#"
+                select array(
+                    select es.position
+                    from log.event_subjects es
+                    where es.subject_id = $3
+                        and es.role = k.role
+                        and es.role in (3, 4, 6, 9, 10)
+                        and es.position <= s.position
+                    order by es.position desc
+                    limit $5
+                ) as places
+                from unnest($7::smallint[]) k (role)
+                union all
+                select array(
+                    select es.position
+                    from log.event_subjects es
+                    where es.subject_id = $3
+                        and es.role in (1, 2)
+                        and es.position <= s.position
+                    order by es.position desc
+                    limit $5
+                )
+                where $8
+        "#,
         subject_id,
         &codes(kinds),
         COUNTED + 1,
         false,
-        Role::Wallet.code(),
+        &Vec::from_iter(roles),
+        kinds.contains(&Kind::TransactionApplied),
     )
 }
+
+/// Which part an address may have in events that are neither transfers nor work.
+const ADDRESS_ROLES: &[(Kind, &[Role])] = &[
+    (Kind::Allocated, &[Role::Owner]),
+    (Kind::Minted, &[Role::Owner]),
+    (Kind::AccountReported, &[Role::Reported]),
+    (Kind::Staked, &[Role::Account, Role::Validator]),
+    (Kind::Unstaked, &[Role::Account, Role::Validator]),
+    (Kind::WalletLinked, &[Role::Wallet]),
+    (Kind::WalletUnlinked, &[Role::Wallet]),
+];
 
 fn codes(kinds: &[Kind]) -> Vec<i16> {
     kinds.iter().map(|kind| kind.code()).collect()
@@ -327,30 +376,7 @@ pub async fn of_span(
             ) about
             join log.events e on e.position = about.position
             join log.sources src on src.source_id = e.source_id
-            where not exists (
-                select 1
-                from (
-                    select distinct on (v.code) v.present, v.counts
-                    from findings_versions v
-                    where v.event_position = e.position
-                        and v.from_position <= s.position
-                    order by v.code, v.from_position desc
-                ) f
-                where f.present
-                    and not f.counts
-            )
-                and not exists (
-                    select 1
-                    from (
-                        select v.present
-                        from contested_wallets_versions v
-                        where v.event_position = e.position
-                            and v.from_position <= s.position
-                        order by v.from_position desc
-                        limit 1
-                    ) c
-                    where c.present
-                )
+            where not exists (select from log.voids(e.position, s.position))
             order by e.position desc
             limit $6
         "#,

@@ -273,7 +273,7 @@ impl Query for ByWallet {
         if self.explain {
             let href = provenance::events_link(Namespace::Address, &owner.wallet_address, Some(&owner.chain));
             let causes = [Kind::WalletLinked, Kind::WalletUnlinked];
-            owner.provenance = Some(provenance::of_wallet(db, at.position, subject_id, &causes, href).await?);
+            owner.provenance = Some(provenance::of_address(db, at.position, subject_id, &causes, href).await?);
         }
         Ok(Stamped { at, value: Some(owner) })
     }

@@ -131,7 +131,9 @@ async fn nothing_is_pinned_on_somebody_by_a_name() {
                 from_position, present)
             values
                 (1, 43, 'not-the-oracle', 8, 'tx-43', '{ZOE}', 'It is not.', '2026-01-18T21:08:00Z', false, 62, true),
-                (1, 44, 'not-origin', 8, 'tx-44', 'mallory', 'No.', '2026-01-18T21:08:00Z', false, 62, true)"
+                (1, 44, 'not-origin', 8, 'tx-44', 'mallory', 'No.', '2026-01-18T21:08:00Z', false, 62, true);
+            set search_path = views, log, public;
+            select log.publish('findings', 61)"
         ))
         .await;
     network.advance(62).await;

@@ -12,6 +12,7 @@ mod identity;
 mod identity_stats;
 mod network;
 mod pouw;
+mod pouw_then;
 mod pouw_work;
 mod service;
 mod social;

@@ -291,14 +291,19 @@ async fn a_place_is_known_now_and_at_the_beginning_of_every_day() {
     );
     assert_eq!(
         (column(&rank, "position"), column(&rank, "rank")),
-        (vec![json!(60), json!(50)], vec![json!(1), json!(3)])
+        (vec![json!(60), json!(50)], vec![json!(1), json!(5)])
     );
-    assert_eq!(rank["items"][1]["percentile"], 40.0);
+    assert_eq!(rank["items"][1]["percentile"], 16.6667);
     assert_eq!(
         (&rank["items"][1]["time"], &rank["items"][1]["score"]),
-        (&json!("2026-01-20T09:50:00.000000Z"), &json!("3"))
+        (&json!("2026-01-20T09:50:00.000000Z"), &json!("2"))
     );
     assert_eq!(network.all(&format!("/v1/pouw/rank/{ann}"), 1, "/position").await.len(), 2);
+    // A page is of so many days: on the last one Gus has no place, and on the one before it he has.
+    let gus = network.get(&format!("/v1/pouw/rank/{}?limit=1", id(GUS))).await;
+    assert!(column(&gus, "rank").is_empty() && gus["next_cursor"].is_string(), "{gus}");
+    let days = network.all(&format!("/v1/pouw/rank/{}", id(GUS)), 1, "/position").await;
+    assert_eq!((days.len(), &days[0]["position"], &days[0]["rank"]), (1, &json!(50), &json!(3)));
     let past = network.get(&format!("/v1/pouw/rank/{ann}?at_position=50")).await;
     assert_eq!((&past["current"]["rank"], column(&past, "position")), (&json!(5), vec![json!(50)]));
     let day = network.get(&format!("/v1/pouw/rank/{}?timeframe=day", id("05"))).await;

@@ -103,10 +103,47 @@ from (values
 ) a (source_id, address_id, address, score, last_at, at);
 insert into address_work_versions (source_id, address_id, work_type, from_position, present) values (1, 102, 'all', 60, false);
 
-insert into rank_history (source_id, position, work_type, timeframe, ranked, identities, scores, height, block_time)
-select 1, p, 'all', 'all', 5, array_fill(decode(repeat('0e', 32), 'hex'), array[rank - 1]) || id, array_fill(rank * 1000000000::numeric, array[rank]),
-    p / 10 + 3, pg_temp.moment(p)
-from people, (values (6, 4), (50, 3), (60, 1)) h (p, rank) where name = 'Ann';
+-- The boards as they stood at three blocks; the first one has been retracted since.
+insert into identity_boards (work_type, timeframe, position, source_id, ranked, identities, scores, last_ats, height, block_time)
+select t.work_type, f.timeframe, p.at, 1, count(b.*), coalesce(array_agg(b.identity_id order by b.score desc, b.last_at, b.identity_id)
+    filter (where b.score > 0), '{}'), coalesce(array_agg(b.score order by b.score desc, b.last_at, b.identity_id) filter (where b.score > 0), '{}'),
+    coalesce(array_agg(b.last_at order by b.score desc, b.last_at, b.identity_id) filter (where b.score > 0), '{}'), p.at / 10 + 3,
+    pg_temp.moment(p.at)
+from unnest(array[6, 50, 60]) p (at)
+cross join unnest(array['boinc', 'nuw', 'bandwidth', 'compute', 'ceremony', 'all']) t (work_type)
+cross join unnest(array['day', 'week', 'month', 'all']) f (timeframe)
+left join lateral (
+    select v.identity_id, v.last_at, v.score
+    from (
+        select distinct on (v.identity_id) v.identity_id, v.ranked and v.present as stands, v.last_at,
+            case f.timeframe when 'day' then v.score_day when 'week' then v.score_week when 'month' then v.score_month else v.score end as score
+        from identity_work_versions v
+        where v.work_type = t.work_type and v.from_position <= p.at
+        order by v.identity_id, v.from_position desc
+    ) v
+    where v.stands and v.score > 0
+) b on true
+group by t.work_type, f.timeframe, p.at;
+insert into address_boards (work_type, timeframe, position, source_id, ranked, addresses, scores, last_ats)
+select t.work_type, f.timeframe, p.at, 1, count(b.*),
+    coalesce(array_agg(b.address_id order by b.score desc, b.last_at, b.miner_address, b.source_id) filter (where b.score > 0), '{}'),
+    coalesce(array_agg(b.score order by b.score desc, b.last_at, b.miner_address, b.source_id) filter (where b.score > 0), '{}'),
+    coalesce(array_agg(b.last_at order by b.score desc, b.last_at, b.miner_address, b.source_id) filter (where b.score > 0), '{}')
+from unnest(array[50]) p (at)
+cross join unnest(array['all']) t (work_type)
+cross join unnest(array['day', 'week', 'month', 'all']) f (timeframe)
+left join lateral (
+    select v.source_id, v.address_id, v.miner_address, v.last_at, v.score
+    from (
+        select distinct on (v.source_id, v.address_id) v.source_id, v.address_id, v.miner_address, v.present as stands, v.last_at,
+            case f.timeframe when 'day' then v.score_day when 'week' then v.score_week when 'month' then v.score_month else v.score end as score
+        from address_work_versions v
+        where v.work_type = t.work_type and v.from_position <= p.at
+        order by v.source_id, v.address_id, v.from_position desc
+    ) v
+    where v.stands and v.score > 0
+) b on true
+group by t.work_type, f.timeframe, p.at;
 
 insert into work_submissions (source_id, position, submission_id, is_rejection, outcome, accepted_position, address_id, miner_address, oracle_id,
     work_type, difficulty, credit, score, reward, reward_unit, oracle_verdict, project, reason, submitted_at, validated_at, block_height, tx_id,

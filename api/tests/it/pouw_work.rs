@@ -283,3 +283,53 @@ async fn an_oracle_is_measured_by_its_records() {
     }
     network.refused(&format!("/v1/pouw/oracle/{}/performance", "x".repeat(65)), "oracle_id").await;
 }
+
+#[tokio::test]
+async fn latencies_that_were_taken_back_are_in_answers_about_the_past() {
+    let network = start().await;
+    let route = "/v1/pouw/oracle/o-1/performance";
+    network
+        .run(
+            "set search_path = views, log, public;
+            insert into oracle_latencies_versions (source_id, oracle_id, bucket, accepted, from_position, present)
+            values (1, 'o-1', 256, null, 62, false), (1, 'o-1', 30, 2, 62, true), (1, 'o-1', 10, 9, 62, true);
+            select log.publish('oracle_latencies', 61)",
+        )
+        .await;
+    network.advance(62).await;
+    // Nine of 10 s, two of 30 s and four of 90 s.
+    let now = network.get(route).await;
+    assert_eq!(now["latency"], json!({"p50": 10, "p90": 90, "p95": 90, "p99": 90}));
+    for (at, expected) in [(60, [90, 4096, 4096, 4096]), (50, [90, 90, 90, 90])] {
+        let past = network.get(&format!("{route}?at_position={at}")).await;
+        let [p50, p90, p95, p99] = expected;
+        assert_eq!(past["latency"], json!({"p50": p50, "p90": p90, "p95": p95, "p99": p99}), "{at}");
+    }
+}
+
+#[tokio::test]
+async fn what_explains_an_answer_is_counted_up_to_a_thousand() {
+    let network = start().await;
+    network
+        .run(
+            "insert into log.events (position, source_id, height, block_hash, tx_id, event_index, kind, body, occurred_at, recorded_at, digest)
+            select n, e.source_id, e.height, e.block_hash, e.tx_id, e.event_index, e.kind, e.body, e.occurred_at, e.recorded_at, e.digest
+            from log.events e, generate_series(101, 1097) n
+            where e.position = 49;
+            insert into log.event_subjects (subject_id, position, role)
+            select s.subject_id, n, 17
+            from log.subjects s, generate_series(101, 1097) n
+            where s.namespace = 4 and s.subject = 'o-1' and s.source_id = 1",
+        )
+        .await;
+    for (end, count, count_exact) in [(1096, 1_000, true), (1097, 1_000, false)] {
+        network.advance(end).await;
+        let oracle = network.get("/v1/pouw/oracle/o-1/performance?explain=true").await;
+        let shown = pick(&oracle["provenance"]["events"], "position");
+        assert_eq!((shown.len(), &shown[0]), (50, &json!(end)));
+        let counted = (&oracle["provenance"]["count"], &oracle["provenance"]["count_exact"]);
+        assert_eq!(counted, (&json!(count), &json!(count_exact)), "{end}");
+    }
+    let before = network.get("/v1/pouw/oracle/o-1/performance?explain=true&at_position=60").await;
+    assert_eq!(before["provenance"]["count"], 4);
+}

@@ -13,6 +13,7 @@ use super::findings::Findings;
 use super::sample::some_of;
 use super::{Broken, Moment, Projection, Retraction, World};
 
+mod boards;
 mod check;
 mod edges;
 mod judge;
@@ -20,16 +21,15 @@ mod load;
 mod needs;
 mod people;
 mod proofs;
-mod ranks;
 mod retract;
 mod score;
 mod submissions;
 mod totals;
 
+use boards::Day;
 pub use judge::{Judged, Outcome};
 use people::People;
 use proofs::Proofs;
-use ranks::Day;
 pub(super) use score::hour_of;
 use submissions::{Accepted, Miner, Submissions};
 use totals::Totals;
@@ -206,8 +206,12 @@ impl Projection for Work {
     async fn write(&mut self, db: &mut PgConnection, before: Position) -> Result<Option<Position>, StoreError> {
         let last = self.totals.last_change().max(self.people.rows.last_change());
         self.totals.write(db, before).await?;
-        self.people.rows.write(db, before).await?;
-        ranks::write(db, &std::mem::take(&mut self.days)).await?;
+        let of_addresses = self.totals.addresses.write_versions(db).await?;
+        let of_identities = self.people.rows.write_versions(db).await?;
+        // Between the two: they need the rows as they stood in the midst of the batch.
+        boards::write(db, &std::mem::take(&mut self.days), before).await?;
+        of_addresses.publish(db, before).await?;
+        of_identities.publish(db, before).await?;
         Ok(last.max(self.submissions.write(db).await?))
     }
 

@@ -30,6 +30,9 @@ const FIRST_PAGES: usize = 100;
 /// The most items on them: few, so that there is a second one.
 const FIRST_PAGE_ITEMS: u32 = 20;
 
+/// Above so many cached answers of a thousand a row says little about the others.
+const MOSTLY_CACHED_PERMILLE: u64 = 500;
+
 /// What to measure, and what to expect.
 #[derive(Debug, Clone, Copy)]
 pub struct RoutesOptions {
@@ -110,13 +113,19 @@ impl Run {
         for path in first.paths(FIRST_PAGES, skip()).into_iter().collect::<BTreeSet<_>>() {
             let Ok(Ok(page)) = self.reader.json(&path).await else { continue };
             let Some(cursor) = page["next_cursor"].as_str() else { continue };
-            pages.insert(format!("{path}{}cursor={}", if path.contains('?') { '&' } else { '?' }, encoded(cursor)));
+            // The number of items goes to the end, where it can be another one.
+            let front =
+                path.rsplit_once("limit=").map(|(front, _)| front.trim_end_matches(['?', '&'])).unwrap_or(&path);
+            pages.insert(format!("{front}{}cursor={}", if front.contains('?') { '&' } else { '?' }, encoded(cursor)));
         }
         if pages.is_empty() {
             self.report.notes.push(format!("{} has no second page among those that were tried", route.path));
             return;
         }
-        let series = Series { pieces: vec![Piece::One(pages.into_iter().collect())] };
+        let mut series = Series { pieces: vec![Piece::One(pages.into_iter().collect())] };
+        if route.takes("limit") {
+            series.pieces.extend([Piece::Text("&limit=".to_owned()), fill::limits(1..=fill::MAX_PAGE_ITEMS)]);
+        }
         self.row(route, "second page", series).await;
     }
 
@@ -133,6 +142,10 @@ impl Run {
         let after = self.reader.cache_counts().await;
         let mut row = Route::new(&route.path, variant, requests, distinct, &tally);
         row.from_cache_permille = before.zip(after).and_then(|(before, after)| after.permille_since(before));
+        if !cached && row.from_cache_permille.is_some_and(|permille| permille > MOSTLY_CACHED_PERMILLE) {
+            let text = "most answers came from the cache, so its percentiles do not show what others take";
+            self.report.notes.push(format!("{} {variant}: {text}", route.path));
+        }
         if row.statuses.keys().all(|status| REFUSALS.contains(status)) {
             self.report.notes.push(format!("{} {variant}: every answer was a refusal", route.path));
         }

@@ -13,33 +13,6 @@ use super::{Finding, FindingKey, Findings, count};
 use crate::page::Rows;
 use crate::view::{At, Query, Stamp, Stamped, stamped};
 
-/// How many findings there are, `$10` at most: [`findings_at`] with nothing to leave out.
-macro_rules! counted_at {
-    (
-        $db:expr, $at:expr, $given:ident, $most:expr, [$way:literal, $where:literal], [$contested:literal, $contested_where:literal] $(,)?
-    ) => {
-        findings_at!(
-            $db,
-            $at,
-            r#"r.counted as "counted?""#,
-            "select count(*) as counted from (select 1 from (",
-            [$way, $where, "", ""],
-            [$contested, $contested_where, "", ""],
-            ") f limit $10) few",
-            "",
-            $given.codes,
-            $given.source,
-            $given.counts,
-            $given.subjects,
-            $given.identity,
-            $given.height,
-            $given.namespace,
-            $most,
-        )
-        .map(|(_, rows)| rows.first().and_then(|row| row.counted).unwrap_or_default())
-    };
-}
-
 /// One page of findings, with the events that they are about: `$10` and `$11` are the key before, `$12` is the limit.
 /// `scan` reads in the order of the index that `where` leads to by its first column; within one value of that it is the
 /// order of events. Bounds instead of an equation make the planner take that index and no other. `end` reads all findings of
@@ -134,7 +107,8 @@ impl Findings {
         let mut page = Rows::page(items, self.limit, key);
         if let Some(most) = self.count {
             // As of the position just read, so that both statements speak of the same moment.
-            page.count = Some(self.counted(db, At::Position(Position(at.position)), most).await?);
+            let moment = At::Position(Position(at.position));
+            page.count = Some(count::standing(db, moment, self.way(), &self.given(), most).await?);
         }
         Ok(Stamped { at, value: page })
     }
@@ -240,35 +214,6 @@ impl Findings {
         }
     }
 
-    async fn counted(&self, db: &mut PgConnection, at: At, most: i64) -> sqlx::Result<i64> {
-        let given = self.given();
-        match self.way() {
-            Way::Height => counted_at!(
-                db,
-                at,
-                given,
-                most,
-                [
-                    "log.log_units u",
-                    "u.source_id = $4 and u.height = $8 and v.event_position between u.first_position and u.end_position"
-                ],
-                [
-                    "log.log_units u",
-                    "u.source_id = $4 and u.height = $8 and v.event_position between u.first_position and u.end_position"
-                ],
-            ),
-            Way::Subject => counted_at!(
-                db,
-                at,
-                given,
-                most,
-                ["unnest($6::text[]) k (subject)", "v.subject = k.subject"],
-                ["(select 1) k", "v.identity_id = $7"],
-            ),
-            Way::Code | Way::Source | Way::All => count::standing(db, at, &given, most).await,
-        }
-    }
-
     /// The way in that leads to the fewest findings.
     fn way(&self) -> Way {
         let filter = &self.filter;
@@ -308,7 +253,7 @@ impl Findings {
 
 /// Which index leads to the findings asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     Height,
     Subject,
     Code,
@@ -321,10 +266,10 @@ pub(super) struct Given<'a> {
     pub(super) codes: Option<&'a [String]>,
     pub(super) source: Option<i32>,
     pub(super) counts: Option<bool>,
-    subjects: Option<&'a [String]>,
-    identity: Option<&'a [u8]>,
+    pub(super) subjects: Option<&'a [String]>,
+    pub(super) identity: Option<&'a [u8]>,
     pub(super) height: Option<i64>,
-    namespace: Option<i16>,
+    pub(super) namespace: Option<i16>,
     before: i64,
     code: &'a str,
     limit: i64,

@@ -1,4 +1,4 @@
-//! What all statements about findings share: how the three tables are read, and what is asked of their rows.
+//! What all pages of findings share: how the three tables are read, and what is asked of their rows.
 
 /// Findings of all three tables: `$3` are the codes, `$4` the source, `$5` whether they count, `$6` the subjects, `$7` the
 /// identity, `$8` the height, `$9` the namespace of the subjects, each null when it does not matter; what follows is for

@@ -3,13 +3,12 @@
 use schema::event::Position;
 use sqlx::PgConnection;
 
-use super::of_addresses;
 use super::page::{Board, Place, Read, Wanted, Whole, page};
+use super::{of_addresses, scored};
 use crate::page::Described;
 use crate::view::{At, Keep, LOG, Query, Stamp, Stamped};
 use crate::views::addresses::stamped_by_address;
 use crate::views::visibility::Shown;
-use crate::views::work::Timeframe;
 
 /// One page of the board of addresses; the sort key of the next one is the last place.
 #[derive(Debug, Clone)]
@@ -20,17 +19,18 @@ pub struct AddressBoard {
     pub around: Option<(i32, String)>,
 }
 
-/// The statement, by the column of the score.
+/// The statement: `page_now`, or `page_then` with the number of its parameter.
 macro_rules! addresses_at {
-    ($db:expr, $at:expr, $score:literal $(, $argument:expr)* $(,)?) => {{
+    ($then:ident $($use:literal)?, $db:expr, $at:expr, $score:literal $(, $argument:expr)* $(,)?) => {{
         let (at, rows) = of_addresses!(
-            page_at,
+            $then,
+            $($use,)?
             $db,
             $at,
             AddressBoard::VIEWS,
             r#"
             r.clock as "clock?", r.starts_at as "starts_at?", r.complete as "complete?", r.ranked as "ranked?",
-            r.ahead as "ahead?", r.skip as "skip?", r.rank as "rank?", r.identity_id as "identity_id?",
+            r.ahead as "ahead?", r.skip as "skip?", r.exact as "exact?", r.rank as "rank?", r.identity_id as "identity_id?",
             r.display_name as "display_name?", r.miner_address as "miner_address?", r.chain as "chain?",
             r.score as "score?", r.accepted as "accepted?", r.last_at as "last_at?", r.parts as "parts?: Vec<String>",
             r.part_accepted as "part_accepted?: Vec<i64>", r.part_scores as "part_scores?: Vec<String>"
@@ -38,7 +38,7 @@ macro_rules! addresses_at {
             $score,
             "true",
             r#"
-                w.clock, w.starts_at, w.complete, n.ranked, case when o.score is not null then n.ahead end as ahead, f.skip,
+                w.clock, w.starts_at, w.complete, n.ranked, n.ahead, f.skip, f.exact,
                 b.rank, a.identity_id, d.display_name, b.miner_address, src.name as chain, b.score::text as score,
                 b.accepted, b.last_at, p.parts, p.part_accepted, p.part_scores
             "#,
@@ -89,6 +89,7 @@ macro_rules! addresses_at {
             ranked: first.ranked,
             ahead: first.ahead,
             skip: first.skip,
+            exact: first.exact,
         };
         let places = rows.into_iter().filter_map(|row| {
             Some(Read {
@@ -152,11 +153,39 @@ impl Query for AddressBoard {
         }
         let (family, timeframe) = (wanted.family.name(), wanted.timeframe.name());
         let (skip, limit) = (wanted.skip, wanted.limit);
-        let (read_at, whole, places) = match wanted.timeframe {
-            Timeframe::Day => addresses_at!(db, at, "score_day", around, timeframe, family, skip, limit, source_id),
-            Timeframe::Week => addresses_at!(db, at, "score_week", around, timeframe, family, skip, limit, source_id),
-            Timeframe::Month => addresses_at!(db, at, "score_month", around, timeframe, family, skip, limit, source_id),
-            Timeframe::All => addresses_at!(db, at, "score", around, timeframe, family, skip, limit, source_id),
+        // A board that was kept may not reach far enough; without it the places are always right.
+        let mut keeps = at != At::Now;
+        let (read_at, whole, places) = loop {
+            let read = if at == At::Now {
+                scored!(
+                    wanted.timeframe,
+                    addresses_at,
+                    (page_now, db, at),
+                    around,
+                    timeframe,
+                    family,
+                    skip,
+                    limit,
+                    source_id
+                )
+            } else {
+                scored!(
+                    wanted.timeframe,
+                    addresses_at,
+                    (page_then "$9", db, at),
+                    around,
+                    timeframe,
+                    family,
+                    skip,
+                    limit,
+                    source_id,
+                    keeps
+                )
+            };
+            if read.1.exact == Some(true) || !keeps {
+                break read;
+            }
+            keeps = false;
         };
         let page = page(wanted, "address", self.around.is_some(), whole, places);
         Ok(Stamped { at: stamp.unwrap_or(read_at), value: Shown::Seen(page) })

@@ -3,12 +3,11 @@
 use schema::chain::IdentityId;
 use sqlx::PgConnection;
 
-use super::of_identities;
 use super::page::{Board, Place, Read, Wanted, Whole, page};
+use super::{of_identities, scored};
 use crate::page::Described;
 use crate::view::{At, Keep, Query, Stamped};
 use crate::views::visibility::Shown;
-use crate::views::work::Timeframe;
 
 /// One page of the board of identities; the sort key of the next one is the last place.
 ///
@@ -21,17 +20,18 @@ pub struct IdentityBoard {
     pub around: Option<IdentityId>,
 }
 
-/// The statement, by the column of the score.
+/// The statement: `page_now`, or `page_then` with the number of its parameter.
 macro_rules! identities_at {
-    ($db:expr, $at:expr, $score:literal $(, $argument:expr)* $(,)?) => {{
+    ($then:ident $($use:literal)?, $db:expr, $at:expr, $score:literal $(, $argument:expr)* $(,)?) => {{
         let (at, rows) = of_identities!(
-            page_at,
+            $then,
+            $($use,)?
             $db,
             $at,
             IdentityBoard::VIEWS,
             r#"
             r.clock as "clock?", r.starts_at as "starts_at?", r.complete as "complete?", r.ranked as "ranked?",
-            r.ahead as "ahead?", r.skip as "skip?", r.known as "known?", r.shown as "shown?", r.rank as "rank?",
+            r.ahead as "ahead?", r.skip as "skip?", r.exact as "exact?", r.known as "known?", r.shown as "shown?", r.rank as "rank?",
             r.identity_id as "identity_id?", r.display_name as "display_name?", r.score as "score?",
             r.accepted as "accepted?", r.last_at as "last_at?", r.parts as "parts?: Vec<String>",
             r.part_accepted as "part_accepted?: Vec<i64>", r.part_scores as "part_scores?: Vec<String>"
@@ -39,7 +39,7 @@ macro_rules! identities_at {
             $score,
             "log.shows_stats(b.identity_id)",
             r#"
-                w.clock, w.starts_at, w.complete, n.ranked, case when o.score is not null then n.ahead end as ahead, f.skip,
+                w.clock, w.starts_at, w.complete, n.ranked, n.ahead, f.skip, f.exact,
                 m.known, m.shown, b.rank, b.identity_id, d.display_name, b.score::text as score, b.accepted, b.last_at,
                 p.parts, p.part_accepted, p.part_scores
             "#,
@@ -81,6 +81,7 @@ macro_rules! identities_at {
             ranked: first.ranked,
             ahead: first.ahead,
             skip: first.skip,
+            exact: first.exact,
         };
         let places = rows.into_iter().filter_map(|row| {
             Some(Read {
@@ -116,11 +117,18 @@ impl Query for IdentityBoard {
         let around = self.around.as_ref().map(|id| id.as_bytes().as_slice());
         let (family, timeframe) = (wanted.family.name(), wanted.timeframe.name());
         let (skip, limit) = (wanted.skip, wanted.limit);
-        let (at, known, shown, whole, places) = match wanted.timeframe {
-            Timeframe::Day => identities_at!(db, at, "score_day", around, timeframe, family, skip, limit),
-            Timeframe::Week => identities_at!(db, at, "score_week", around, timeframe, family, skip, limit),
-            Timeframe::Month => identities_at!(db, at, "score_month", around, timeframe, family, skip, limit),
-            Timeframe::All => identities_at!(db, at, "score", around, timeframe, family, skip, limit),
+        // A board that was kept may not reach far enough; without it the places are always right.
+        let mut keeps = at != At::Now;
+        let (at, known, shown, whole, places) = loop {
+            let read = if at == At::Now {
+                scored!(wanted.timeframe, identities_at, (page_now, db, at), around, timeframe, family, skip, limit)
+            } else {
+                scored!(wanted.timeframe, identities_at, (page_then "$8", db, at), around, timeframe, family, skip, limit, keeps)
+            };
+            if read.3.exact == Some(true) || !keeps {
+                break read;
+            }
+            keeps = false;
         };
         let answer = || page(wanted, "identity", around.is_some(), whole, places);
         let value = match around {

@@ -143,6 +143,8 @@ pub(super) struct Whole {
     pub ahead: Option<i64>,
     /// Places that were left out.
     pub skip: Option<i64>,
+    /// Whether the places can be relied on; if not, the board that was kept does not reach far enough.
+    pub exact: Option<bool>,
 }
 
 /// A place as read, before it knows how many are ranked.

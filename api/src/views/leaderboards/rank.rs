@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::of_identities;
+use super::{of_identities, scored};
 use crate::page::{Described, Rows};
 use crate::view::{At, Keep, Query, Stamped};
 use crate::views::visibility::Shown;
@@ -88,7 +88,8 @@ pub struct RankHistory {
     /// Which board, and where the identity stands on it.
     #[serde(flatten)]
     pub ranks: Ranks,
-    /// Where it stood at the first block of each day on which it was ranked, newest first.
+    /// Where it stood at the first block of each day, newest first. A page is of so many days; those on which it was not
+    /// among the first 2,000 are left out.
     pub items: Vec<RankThen>,
     /// Opaque; goes into `cursor=` of the same question for the next page, and is null on the last one.
     pub next_cursor: Option<String>,
@@ -111,25 +112,26 @@ pub struct RankOverTime {
     pub stalled: bool,
 }
 
-/// The statement, by the column of the score: `$6` is the position before, `$7` the limit.
+/// The statement: `standing_now`, or `standing_then` with the number of its parameter; `$6` is the position before, `$7` the
+/// limit.
 macro_rules! ranks_at {
-    ($query:expr, $db:expr, $at:expr, $score:literal) => {{
+    ($then:ident $($use:literal)?, $query:expr, $db:expr, $at:expr, $score:literal $(, $keeps:expr)?) => {{
         let (family, timeframe) = ($query.family, $query.timeframe);
         let (at, rows) = of_identities!(
-            standing_at,
+            $then,
+            $($use,)?
             $db,
             $at,
             RankOverTime::VIEWS,
             r#"
             r.known as "known?", r.shown as "shown?", r.complete as "complete?", r.ranked as "ranked?", r.ahead as "ahead?",
-            r.score as "score?", r.changed as "changed?", r.position as "position?", r.height as "height?",
+            r.exact as "exact?", r.score as "score?", r.changed as "changed?", r.position as "position?", r.height as "height?",
             r.block_time as "block_time?", r.rank_then as "rank_then?", r.ranked_then as "ranked_then?",
             r.score_then as "score_then?"
             "#,
             $score,
             r#"
-                m.known, m.shown, w.complete, n.ranked, case when o.score is not null then n.ahead end as ahead,
-                o.score::text as score, (
+                m.known, m.shown, w.complete, n.ranked, n.ahead, n.exact, o.score::text as score, (
                     select max(v.from_position)
                     from identity_work_versions v
                     where v.from_position <= s.position
@@ -138,24 +140,27 @@ macro_rules! ranks_at {
             "#,
             (r#"
                 left join lateral (
+                    -- So many days, whether the identity has a place on them or not: the cost is that of a page.
                     select h.position, h.height, h.block_time, p.rank::bigint as rank, h.ranked, h.scores[p.rank] as score
-                    from rank_history h
+                    from (
+                        select h.position, h.height, h.block_time, h.ranked, h.identities, h.scores
+                        from identity_boards h
+                        where h.work_type = $5
+                            and h.timeframe = $4
+                            and h.position <= s.position
+                            and h.position < coalesce($6, 9223372036854775807)
+                            and not exists (
+                                select 1
+                                from log.retractions t
+                                where t.source_id = h.source_id
+                                    and t.first_position <= h.position
+                                    and t.at_position > h.position
+                                    and t.at_position <= s.position
+                            )
+                        order by h.position desc
+                        limit $7::bigint + 1
+                    ) h
                     cross join lateral (select array_position(h.identities, $3) as rank) p
-                    where p.rank is not null
-                        and h.work_type = $5
-                        and h.timeframe = $4
-                        and h.position <= s.position
-                        and h.position < coalesce($6, 9223372036854775807)
-                        and not exists (
-                            select 1
-                            from log.retractions t
-                            where t.source_id = h.source_id
-                                and t.first_position <= h.position
-                                and t.at_position > h.position
-                                and t.at_position <= s.position
-                        )
-                    order by h.position desc
-                    limit $7::bigint + 1
                 ) h on m.shown
             "#),
             "order by r.position desc",
@@ -164,9 +169,11 @@ macro_rules! ranks_at {
             family.name(),
             $query.before,
             $query.limit,
+            $($keeps,)?
         )?;
         let Some(first) = rows.first() else { return Err(sqlx::Error::RowNotFound) };
         let (known, shown, ranked) = (first.known, first.shown, first.ranked.unwrap_or_default());
+        let exact = first.exact == Some(true);
         let rank = first.ahead.map(|ahead| ahead + 1);
         let about = Ranks {
             identity_id: $query.identity_id.to_string(),
@@ -182,20 +189,21 @@ macro_rules! ranks_at {
             },
             complete: first.complete.unwrap_or_default(),
         };
-        let items = rows.into_iter().filter_map(|row| {
-            let (rank, ranked) = (row.rank_then?, row.ranked_then?);
-            Some(RankThen {
-                position: row.position?,
-                height: row.height?,
-                time: rfc3339_micros(row.block_time?),
+        let days = rows.into_iter().filter_map(|row| {
+            let (position, height, block_time) = (row.position?, row.height?, row.block_time?);
+            let then = row.rank_then.zip(row.ranked_then).zip(row.score_then).map(|((rank, ranked), score)| RankThen {
+                position,
+                height,
+                time: rfc3339_micros(block_time),
                 rank,
                 ranked,
                 percentile: percentile(rank, ranked),
-                score: decimal(&row.score_then?),
-            })
+                score: decimal(&score),
+            });
+            Some((position, then))
         });
-        let items: Vec<RankThen> = items.collect();
-        (at, known, shown, about, items)
+        let days: Vec<(i64, Option<RankThen>)> = days.collect();
+        (at, exact, known, shown, about, days)
     }};
 }
 
@@ -210,13 +218,21 @@ impl Query for RankOverTime {
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, known, shown, about, items) = match self.timeframe {
-            Timeframe::Day => ranks_at!(self, db, at, "score_day"),
-            Timeframe::Week => ranks_at!(self, db, at, "score_week"),
-            Timeframe::Month => ranks_at!(self, db, at, "score_month"),
-            Timeframe::All => ranks_at!(self, db, at, "score"),
+        // A board that was kept may not reach far enough; without it the place is always right.
+        let mut keeps = at != At::Now;
+        let (at, _, known, shown, about, days) = loop {
+            let read = if at == At::Now {
+                scored!(self.timeframe, ranks_at, (standing_now, self, db, at))
+            } else {
+                scored!(self.timeframe, ranks_at, (standing_then "$8", self, db, at), keeps)
+            };
+            if read.1 || !keeps {
+                break read;
+            }
+            keeps = false;
         };
-        let rows = Rows::page(items, self.limit, |item: &RankThen| item.position.to_string());
+        let Rows { items, next, count } = Rows::page(days, self.limit, |(position, _)| position.to_string());
+        let rows = Rows { items: items.into_iter().filter_map(|(_, then)| then).collect(), next, count };
         Ok(Stamped { at, value: Shown::when(known, shown, || Described { about, rows }) })
     }
 }

@@ -1,23 +1,24 @@
-//! Where somebody stands among the ranked, as of a position.
+//! Where somebody stands among the ranked, now, and which boards there are.
 //!
-//! A board as of a position is made of the current rows that have not changed since, in the order of their index, and of
-//! the versions of then of those that have: the cost is what has changed since, and nothing at all of the latter now.
+//! A board is made of the current rows in the order of their index. Should the answer stand at a position behind them,
+//! which it does only when a view has been set aside, the versions of then of those that have changed since replace them.
+//! Boards as of a position that somebody names are made by [`super::then`].
 
 /// A stamped statement about a board: `$3` is who is looked for (null for nobody), `$4` the timeframe, `$5` the type.
 ///
-/// In reach of `select` and `joins` are `w` (see `stamped_in_window!`), `later` (rows of changed keys), `o` (the row of who
-/// is looked for; null columns when not ranked), and `n`: `ranked`, and `ahead`, how many stand before them.
+/// In reach of `select` and `joins` are `w` (see `stamped_in_window!`), `o` (the row of who is looked for; null columns
+/// when not ranked), and `n`: `ranked`, `ahead` (how many stand before them; null when not ranked) and `exact`, true.
 ///
 /// What comes first says which board, and is made by `of_identities!` or `of_addresses!`: `table` and `versions` name the
 /// tables; `values` are columns of `i` for rows, `keys` columns of `c` and `same_key` their comparison of `i` with `k`,
 /// `named` the comparison of `i` with `$3`, `ranked` whether `i` takes part, `behind` how ties between `x` and `o` are
-/// broken, `order` the order of the board, and `about` further joins.
-macro_rules! standing_at {
+/// broken, `order` the order of the board, and `about` further joins. The rest is for [`super::then`].
+macro_rules! standing_now {
     (
         {
             table: $table:literal, versions: $versions:literal, values: $values:literal, keys: $keys:literal,
             same_key: $same_key:literal, named: $named:literal, ranked: $ranked:literal, behind: $behind:literal,
-            order: $_:literal, about: $about:literal $(,)?
+            order: $_:literal, about: $about:literal, then: $__:tt $(,)?
         },
         $db:expr, $at:expr, $views:expr, $columns:literal, $score:literal, $select:literal, ($($joins:tt)*), $order:literal
         $(, $argument:expr)* $(,)?
@@ -31,14 +32,9 @@ macro_rules! standing_at {
                 , later as materialized (
                     select "# + $values + r#", i.score
                     from (
-                        select "# + $keys + " from " + $table + r#" c
+                        select distinct "# + $keys + " from " + $versions + r#" c
                         where c.work_type = $5
                             and c.from_position > s.position
-                        union
-                        select "# + $keys + " from " + $versions + r#" c
-                        where c.work_type = $5
-                            and c.from_position > s.position
-                            and not c.present
                     ) k
                     cross join lateral (
                         select "# + $values + ", " + $ranked + " as ranked, i." + $score + r#" as score, i.present
@@ -66,9 +62,9 @@ macro_rules! standing_at {
                     limit 1
                 ) o on o.present and o.ranked and o.score > 0
                 cross join lateral (
-                    select count(*) as ranked, count(*) filter (
+                    select count(*) as ranked, case when o.score is not null then count(*) filter (
                         where x.score > o.score or (x.score = o.score and "# + $behind + r#")
-                    ) as ahead
+                    ) end as ahead, true as exact
                     from (
                         select "# + $values + ", i." + $score + r#" as score
                         from "# + $table + r#" i
@@ -86,25 +82,25 @@ macro_rules! standing_at {
         )
     };
 }
-pub(crate) use standing_at;
+pub(crate) use standing_now;
 
-/// A stamped statement about one page of a board: as [`standing_at`], and further in reach `f` (`skip`, the places left out)
-/// and `b`, the places of the page with their `rank`. `$6` is how many places to leave out (null puts the one looked for in
-/// the middle), `$7` how many to show; `shown` says of `b` whether it may be seen.
-macro_rules! page_at {
+/// A stamped statement about one page of a board: as [`standing_now`], and further in reach `f` (`skip`, the places left
+/// out, and `exact`) and `b`, the places of the page with their `rank`. `$6` is how many places to leave out (null puts the
+/// one looked for in the middle), `$7` how many to show; `shown` says of `b` whether it may be seen.
+macro_rules! page_now {
     (
         {
             table: $table:literal, versions: $versions:literal, values: $values:literal, keys: $keys:literal,
             same_key: $same_key:literal, named: $named:literal, ranked: $ranked:literal, behind: $behind:literal,
-            order: $order:literal, about: $about:literal $(,)?
+            order: $order:literal, about: $about:literal, then: $then:tt $(,)?
         },
         $db:expr, $at:expr, $views:expr, $columns:literal, $score:literal, $shown:literal, $select:literal,
         ($($joins:tt)+) $(, $argument:expr)* $(,)?
     ) => {
-        $crate::views::leaderboards::standing_at!(
+        $crate::views::leaderboards::standing_now!(
             {
                 table: $table, versions: $versions, values: $values, keys: $keys, same_key: $same_key, named: $named,
-                ranked: $ranked, behind: $behind, order: $order, about: $about,
+                ranked: $ranked, behind: $behind, order: $order, about: $about, then: $then,
             },
             $db,
             $at,
@@ -114,7 +110,8 @@ macro_rules! page_at {
             $select,
             (r#"
                 cross join lateral (
-                    select coalesce($6, greatest(0, least(n.ahead - ($7::bigint - 1) / 2, n.ranked - $7))) as skip
+                    select coalesce($6, greatest(0, least(n.ahead - ($7::bigint - 1) / 2, n.ranked - $7))) as skip,
+                        true as exact
                 ) f
                 left join lateral (
                     select x.*, row_number() over (order by "# + $order + r#") as rank
@@ -141,7 +138,7 @@ macro_rules! page_at {
         )
     };
 }
-pub(crate) use page_at;
+pub(crate) use page_now;
 
 /// One of the statements above about the board of identities. Beside it `m` says of `$3` whether it is `known` at the
 /// position and `shown` now.
@@ -170,6 +167,15 @@ macro_rules! of_identities {
                         ), false) as known
                     ) m
                 "#,
+                then: {
+                    boards: "identity_boards",
+                    members: "c.identities",
+                    member: "i.identity_id",
+                    place: "i.identity_id = x.member",
+                    was: "i.identity_id = m.member",
+                    tie: "i.identity_id as tie, 0 as tie_source",
+                    kept_tie: "u.member, 0",
+                },
             },
             $($rest)*
         )
@@ -195,9 +201,42 @@ macro_rules! of_addresses {
                 "#,
                 order: r#"score desc, last_at, miner_address collate "C", source_id"#,
                 about: "",
+                then: {
+                    boards: "address_boards",
+                    members: "c.addresses",
+                    member: "i.address_id",
+                    place: r#"
+                        i.address_id = x.member
+                            and i.source_id = (select z.source_id from log.subjects z where z.subject_id = x.member)
+                    "#,
+                    was: "i.source_id = m.tie_source and i.address_id = m.member",
+                    tie: r#"i.miner_address collate "C" as tie, i.source_id as tie_source"#,
+                    // Looked up only where it matters: among those that stand still the order is that of the board.
+                    kept_tie: r#"
+                        case when (u.score, u.last_at) in (select m.score, m.last_at from moved m where m.stands) then
+                            (select z.subject from log.subjects z where z.subject_id = u.member)
+                        end collate "C",
+                        case when (u.score, u.last_at) in (select m.score, m.last_at from moved m where m.stands) then
+                            (select z.source_id from log.subjects z where z.subject_id = u.member)
+                        end
+                    "#,
+                },
             },
             $($rest)*
         )
     };
 }
 pub(crate) use of_addresses;
+
+/// One of the statements of a module, by the column that holds the score of a timeframe.
+macro_rules! scored {
+    ($timeframe:expr, $statement:ident, ($($first:tt)*) $(, $argument:expr)* $(,)?) => {
+        match $timeframe {
+            $crate::views::work::Timeframe::Day => $statement!($($first)*, "score_day" $(, $argument)*),
+            $crate::views::work::Timeframe::Week => $statement!($($first)*, "score_week" $(, $argument)*),
+            $crate::views::work::Timeframe::Month => $statement!($($first)*, "score_month" $(, $argument)*),
+            $crate::views::work::Timeframe::All => $statement!($($first)*, "score" $(, $argument)*),
+        }
+    };
+}
+pub(crate) use scored;

@@ -139,17 +139,17 @@ macro_rules! performance_at {
                         v.last_at, v.overturned, v.latency_count
                     from log.sources src
                     cross join lateral (
+                        -- Along the key: the newest version of an oracle that rests lies far behind those of all others.
                         select
-                            i.accepted, i.rejected, i.refuted, i.unproven, i.repeated, i.last_at, i.overturned,
-                            i.latency_count, i.present
+                            i.source_id, i.oracle_id, i.accepted, i.rejected, i.refuted, i.unproven, i.repeated, i.last_at,
+                            i.overturned, i.latency_count, i.present
                         from oracle_activity_versions i
-                        where i.source_id = src.source_id
-                            and i.oracle_id = $3
-                            and i.from_position <= s.position
-                        order by i.from_position desc
+                        where (i.source_id, i.oracle_id, i.from_position) <= (src.source_id, $3, s.position)
+                        order by i.source_id desc, i.oracle_id desc, i.from_position desc
                         limit 1
                     ) v
                     where v.present
+                        and (v.source_id, v.oracle_id) = (src.source_id, $3)
                         and src.source_id = coalesce($4, src.source_id)
                     order by src.source_id
                     limit 1
@@ -168,37 +168,43 @@ macro_rules! performance_at {
                     and n.subject = $3
                     and coalesce(n.source_id, 0) = a.source_id
                 left join lateral (
-                    -- From bucket to bucket along the key: each has as many versions as it counts.
-                    with recursive named (bucket) as (
-                        select min(v.bucket)
-                        from oracle_latencies_versions v
-                        where v.source_id = a.source_id
-                            and v.oracle_id = $3
-                        union all
-                        select (
-                            select min(v.bucket)
-                            from oracle_latencies_versions v
-                            where v.source_id = a.source_id
-                                and v.oracle_id = $3
-                                and v.bucket > p.bucket
-                        )
-                        from named p
-                        where p.bucket is not null
-                    ), counted as materialized (
-                        select p.bucket, sum(v.accepted) over (order by p.bucket) as upto, sum(v.accepted) over () as total
-                        from named p
-                        cross join lateral (
-                            select i.accepted, i.present
-                            from oracle_latencies_versions i
+                    -- Buckets that have not changed since are read in one go; only the others are looked up.
+                    with counted as materialized (
+                        select c.bucket, sum(c.accepted) over (order by c.bucket) as upto, sum(c.accepted) over () as total
+                        from (
+                            select i.bucket, i.accepted
+                            from oracle_latencies i
                             where i.source_id = a.source_id
                                 and i.oracle_id = $3
-                                and i.bucket = p.bucket
                                 and i.from_position <= s.position
-                            order by i.from_position desc
-                            limit 1
-                        ) v
-                        where v.present
-                            and v.accepted > 0
+                            union all
+                            select k.bucket, v.accepted
+                            from (
+                                select i.bucket
+                                from oracle_latencies i
+                                where i.source_id = a.source_id
+                                    and i.oracle_id = $3
+                                    and i.from_position > s.position
+                                union
+                                select i.bucket
+                                from oracle_latencies_versions i
+                                where i.source_id = a.source_id
+                                    and i.oracle_id = $3
+                                    and not i.present
+                                    and i.from_position > s.position
+                            ) k
+                            cross join lateral (
+                                select i.source_id, i.oracle_id, i.bucket, i.accepted, i.present
+                                from oracle_latencies_versions i
+                                where (i.source_id, i.oracle_id, i.bucket, i.from_position)
+                                    <= (a.source_id, $3, k.bucket, s.position)
+                                order by i.source_id desc, i.oracle_id desc, i.bucket desc, i.from_position desc
+                                limit 1
+                            ) v
+                            where v.present
+                                and (v.source_id, v.oracle_id, v.bucket) = (a.source_id, $3, k.bucket)
+                        ) c
+                        where c.accepted > 0
                     )
                     select array_agg(log.latency_floor(f.bucket) order by q.percent) as latencies
                     from unnest(array[50, 90, 95, 99]) q (percent)
@@ -231,17 +237,18 @@ macro_rules! performance_at {
                         array_agg(v.accepted order by p.work_type) as type_accepted,
                         array_agg(v.rejected order by p.work_type) as type_rejected
                     from named p
+                    -- Along the key: the newest version of a type that is rare lies far behind those of all others.
                     cross join lateral (
-                        select i.accepted, i.rejected, i.present
+                        select i.source_id, i.oracle_id, i.work_type, i.accepted, i.rejected, i.present
                         from oracle_types_versions i
-                        where i.source_id = a.source_id
-                            and i.oracle_id = $3
-                            and i.work_type = p.work_type
-                            and i.from_position <= s.position
-                        order by i.from_position desc
+                        where (i.source_id, i.oracle_id, i.work_type, i.from_position)
+                            <= (a.source_id, $3, p.work_type, s.position)
+                        order by i.source_id desc, i.oracle_id desc, i.work_type desc, i.from_position desc
                         limit 1
                     ) v
-                    where v.present
+                    where p.work_type is not null
+                        and v.present
+                        and (v.source_id, v.oracle_id, v.work_type) = (a.source_id, $3, p.work_type)
                 ) t on true
                 left join lateral (
                     select

@@ -125,17 +125,35 @@ struct Total {
     last_at: Option<DateTime<Utc>>,
 }
 
-/// The statement of [`read_stats`]: `$3` is the identity, `$4` and `$5` are `all`.
+/// What is read of an identity: what is true of all of it, and its totals.
+struct Found {
+    /// Whether the rank can be relied on; if not, the board that was kept does not reach far enough.
+    exact: bool,
+    known: Option<bool>,
+    shown: Option<bool>,
+    stats_visibility: Option<String>,
+    wallets: Option<i64>,
+    complete: Option<bool>,
+    ranked: Option<i64>,
+    ahead: Option<i64>,
+    ranked_at: Option<i64>,
+    updated_at: Option<DateTime<Utc>>,
+    totals: Vec<Total>,
+}
+
+/// The statement of [`read_stats`]: `$3` is the identity, `$4` and `$5` are `all`; `standing_now`, or `standing_then` with the
+/// number of its parameter.
 macro_rules! stats_at {
-    ($db:expr, $at:expr, $views:expr $(, $argument:expr)* $(,)?) => {
-        of_identities!(
-            standing_at,
+    ($then:ident $($use:literal)?, $db:expr, $at:expr, $views:expr $(, $argument:expr)* $(,)?) => {{
+        let (at, rows) = of_identities!(
+            $then,
+            $($use,)?
             $db,
             $at,
             $views,
             r#"
             r.known as "known?", r.shown as "shown?", r.stats_visibility as "stats_visibility?", r.wallets as "wallets?",
-            r.complete as "complete?", r.ranked as "ranked?", r.ahead as "ahead?", r.ranked_at as "ranked_at?",
+            r.complete as "complete?", r.ranked as "ranked?", r.ahead as "ahead?", r.exact as "exact?", r.ranked_at as "ranked_at?",
             r.work_type as "work_type?", r.accepted as "accepted?", r.rejected as "rejected?", r.score as "score?",
             r.first_at as "first_at?", r.last_at as "last_at?", r.from_position as "from_position?",
             r.changed_at as "changed_at?", r.present as "present?"
@@ -143,7 +161,7 @@ macro_rules! stats_at {
             "score",
             r#"
                 m.known, m.shown, c.stats_visibility, a.wallets, w.complete, n.ranked,
-                case when o.score is not null then n.ahead end as ahead, (
+                n.ahead, n.exact, (
                     select max(v.from_position)
                     from identity_work_versions v
                     where v.from_position <= s.position
@@ -203,8 +221,35 @@ macro_rules! stats_at {
             "#),
             "order by r.work_type"
             $(, $argument)*
-        )
-    };
+        )?;
+        let newest = rows.iter().max_by_key(|row| row.from_position).and_then(|row| row.changed_at);
+        let Some(first) = rows.first() else { return Err(sqlx::Error::RowNotFound) };
+        let mut found = Found {
+            exact: first.exact == Some(true),
+            known: first.known,
+            shown: first.shown,
+            stats_visibility: first.stats_visibility.clone(),
+            wallets: first.wallets,
+            complete: first.complete,
+            ranked: first.ranked,
+            ahead: first.ahead,
+            ranked_at: first.ranked_at,
+            updated_at: newest,
+            totals: Vec::new(),
+        };
+        let totals = rows.into_iter().filter(|row| row.present == Some(true)).filter_map(|row| {
+            Some(Total {
+                work_type: row.work_type?,
+                accepted: row.accepted?,
+                rejected: row.rejected?,
+                score: row.score?,
+                first_at: row.first_at,
+                last_at: row.last_at,
+            })
+        });
+        found.totals = totals.collect();
+        (at, found)
+    }};
 }
 
 /// Reads what an identity contributed, if it is known at the position and shows its statistics now; with `explain`, also
@@ -219,15 +264,26 @@ pub(crate) async fn read_stats(
     identity_id: &IdentityId,
     explain: bool,
 ) -> sqlx::Result<(Stamp, Shown<WorkStats>)> {
-    let all = Family::All.name();
-    let (at, rows) = stats_at!(db, at, views, identity_id.as_bytes().as_slice(), all, all)?;
-    let Some(first) = rows.first() else { return Err(sqlx::Error::RowNotFound) };
-    let (known, shown) = (first.known, first.shown);
-    let ranked = first.ranked.unwrap_or_default();
-    let rank = first.ahead.map(|ahead| ahead + 1);
+    let (id, all) = (identity_id.as_bytes().as_slice(), Family::All.name());
+    // A board that was kept may not reach far enough; without it the rank is always right.
+    let mut keeps = at != At::Now;
+    let (at, found) = loop {
+        let read = if at == At::Now {
+            stats_at!(standing_now, db, at, views, id, all, all)
+        } else {
+            stats_at!(standing_then "$6", db, at, views, id, all, all, keeps)
+        };
+        if read.1.exact || !keeps {
+            break read;
+        }
+        keeps = false;
+    };
+    let (known, shown) = (found.known, found.shown);
+    let ranked = found.ranked.unwrap_or_default();
+    let rank = found.ahead.map(|ahead| ahead + 1);
     let mut stats = WorkStats {
         identity_id: identity_id.to_string(),
-        stats_visibility: first.stats_visibility.clone().unwrap_or_default(),
+        stats_visibility: found.stats_visibility.unwrap_or_default(),
         accepted: 0,
         rejected: 0,
         total_nuw_completed: 0,
@@ -236,26 +292,16 @@ pub(crate) async fn read_stats(
         work_breakdown: BTreeMap::new(),
         active_since: None,
         last_contribution: None,
-        wallets_counted: first.wallets.unwrap_or_default(),
+        wallets_counted: found.wallets.unwrap_or_default(),
         rank,
         ranked,
         rank_percentile: rank.and_then(|rank| percentile(rank, ranked)),
-        ranked_at_position: first.ranked_at,
-        complete: first.complete.unwrap_or_default(),
-        updated_at: rows.iter().max_by_key(|row| row.from_position).and_then(|row| row.changed_at).map(rfc3339_micros),
+        ranked_at_position: found.ranked_at,
+        complete: found.complete.unwrap_or_default(),
+        updated_at: found.updated_at.map(rfc3339_micros),
         provenance: None,
     };
-    let totals = rows.into_iter().filter(|row| row.present == Some(true)).filter_map(|row| {
-        Some(Total {
-            work_type: row.work_type?,
-            accepted: row.accepted?,
-            rejected: row.rejected?,
-            score: row.score?,
-            first_at: row.first_at,
-            last_at: row.last_at,
-        })
-    });
-    stats.add(totals.collect());
+    stats.add(found.totals);
     if explain && known == Some(true) && shown == Some(true) {
         stats.provenance = Some(causes::of_identity(db, at.position, identity_id).await?);
     }

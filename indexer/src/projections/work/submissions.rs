@@ -89,8 +89,8 @@ impl Submissions {
         let rows = sqlx::query!(
             r#"
             select
-                s.source_id,
-                s.submission_id,
+                wanted.source_id as "source_id!",
+                wanted.submission_id as "submission_id!",
                 s.position,
                 s.address_id,
                 s.miner_address,
@@ -105,11 +105,16 @@ impl Submissions {
                         and log.stands(r.source_id, r.position, (select position from watermark))
                 ) as "is_rejected!"
             from unnest($1::integer[], $2::text[]) as wanted (source_id, submission_id)
-            join work_submissions s
-                on s.submission_id = wanted.submission_id
-                and s.source_id = wanted.source_id
-            where s.outcome = 'accepted'
-                and log.stands(s.source_id, s.position, (select position from watermark))
+            cross join lateral (
+                -- One at most; the limit keeps it a look-up by id, also while nothing is known of the table's size.
+                select s.*
+                from work_submissions s
+                where s.submission_id = wanted.submission_id
+                    and s.source_id = wanted.source_id
+                    and s.outcome = 'accepted'
+                    and log.stands(s.source_id, s.position, (select position from watermark))
+                limit 1
+            ) s
             "#,
             &sources,
             &names

@@ -247,11 +247,10 @@ impl Totals {
         self.hours.last_change().max(self.clock.last_change()).max(self.addresses.last_change())
     }
 
-    /// Writes what the batch made.
+    /// Writes what the batch made, but for the totals of addresses.
     pub(super) async fn write(&mut self, db: &mut PgConnection, before: Position) -> Result<(), StoreError> {
         self.hours.write(db, before).await?;
         self.clock.write(db, before).await?;
-        self.addresses.write(db, before).await?;
         Ok(())
     }
 

@@ -10,7 +10,9 @@ use super::document::Declared;
 /// Keys in one question for many things.
 const BATCH_KEYS: usize = 20;
 /// The most items of a page; other numbers of items are other questions.
-const MAX_PAGE_ITEMS: u32 = 100;
+pub const MAX_PAGE_ITEMS: u32 = 100;
+/// Blocks below the newest one as of which a question with few keys is asked: near enough to cost as much as one about now.
+const NEAR_HEAD_BLOCKS: usize = 1_000;
 
 /// What is asked besides what must be given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub enum Variant {
     With(&'static str),
     /// One parameter with a value for each key.
     Each(&'static str),
+    /// The one and the other, as `by=address&at_height`.
+    WithEach(&'static str),
 }
 
 impl Variant {
@@ -28,6 +32,7 @@ impl Variant {
         Self::With("explain=true"),
         Self::Each("at_height"),
         Self::With("by=address"),
+        Self::WithEach("by=address&at_height"),
         Self::With("timeframe=day"),
         Self::With("count=exact"),
         Self::With("of=all"),
@@ -40,20 +45,31 @@ impl Variant {
     /// The variants that a route has, the plain one first.
     pub fn of(route: &Declared) -> impl Iterator<Item = Self> {
         let may_have = |name: &str| route.query.iter().any(|(known, required)| known == name && !required);
-        std::iter::once(Self::Plain)
-            .chain(Self::ALL.iter().copied().filter(move |variant| may_have(variant.parameter())))
+        let all = Self::ALL.iter().copied();
+        std::iter::once(Self::Plain).chain(all.filter(move |variant| variant.parameters().all(&may_have)))
     }
 
     /// What the report calls it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Plain => "",
-            Self::With(text) | Self::Each(text) => text,
+            Self::With(text) | Self::Each(text) | Self::WithEach(text) => text,
         }
     }
 
-    fn parameter(self) -> &'static str {
-        self.name().split('=').next().unwrap_or_default()
+    fn parameters(self) -> impl Iterator<Item = &'static str> {
+        self.name().split('&').filter_map(|text| text.split('=').next())
+    }
+
+    /// What it asks for besides what must be given.
+    fn ask(self, series: &mut Series, keys: &Keys, before: &str) -> Result<(), String> {
+        for text in self.name().split('&').filter(|text| !text.is_empty()) {
+            match text.split_once('=') {
+                Some((name, value)) => series.ask(name, Piece::Text(value.to_owned())),
+                None => series.ask(text, values(keys, before, text)?),
+            }
+        }
+        Ok(())
     }
 }
 
@@ -121,8 +137,9 @@ impl Series {
     }
 }
 
-/// The paths of a route in a variant. A list whose keys do not make `spread` different questions also varies the number of
-/// its items.
+/// The paths of a route in a variant. Where the keys do not make `spread` different questions, a list also varies the number
+/// of its items, and whatever can be asked as of a position is asked as of one near the newest: otherwise the API would
+/// answer from its cache, and what its database takes would not show.
 ///
 /// # Errors
 ///
@@ -144,17 +161,17 @@ pub fn series(keys: &Keys, route: &Declared, variant: Variant, spread: u64) -> R
     for (name, _) in route.query.iter().filter(|(_, required)| *required) {
         series.ask(name, values(keys, before, name)?);
     }
-    match variant {
-        Variant::Plain => {}
-        Variant::With(text) => {
-            let (name, value) = text.split_once('=').unwrap_or((text, ""));
-            series.ask(name, Piece::Text(value.to_owned()));
-        }
-        Variant::Each(name) => series.ask(name, values(keys, before, name)?),
-    }
+    variant.ask(&mut series, keys, before)?;
     // A batch is no page: it takes no limit.
     if route.takes("limit") && variant != Variant::Each("ids") && series.combinations() < spread {
         series.ask("limit", limits(1..=MAX_PAGE_ITEMS));
+    }
+    let is_as_of = variant.parameters().any(|name| name == "at_height");
+    if route.takes("at_position") && !is_as_of && series.combinations() < spread {
+        let positions = near_positions(keys);
+        if !positions.is_empty() {
+            series.ask("at_position", Piece::One(positions));
+        }
     }
     Ok(series)
 }
@@ -226,6 +243,14 @@ fn past_heights(keys: &Keys) -> Vec<String> {
     heights.iter().map(ToString::to_string).collect()
 }
 
+/// Where the newest blocks begin.
+fn near_positions(keys: &Keys) -> Vec<String> {
+    let mut positions: Vec<_> = keys.blocks.iter().map(|block| block.position).collect();
+    positions.sort_unstable_by(|one, other| other.cmp(one));
+    positions.truncate(NEAR_HEAD_BLOCKS);
+    positions.iter().map(ToString::to_string).collect()
+}
+
 /// Some positions up to the newest.
 fn positions(newest: u64) -> Vec<String> {
     /// So many are more than any row asks for in one go.
@@ -295,6 +320,27 @@ mod tests {
     }
 
     #[test]
+    fn a_question_with_few_keys_is_asked_as_of_positions_near_the_newest() {
+        let proposal = route("/p/proposals/{id}", &[("at_height", false), ("at_position", false)]);
+        let expected = [2, 4, 6, 8].map(|position| format!("/p/proposals/7?at_position={position}"));
+        assert_eq!(distinct(&proposal, Variant::Plain, 9), expected.into());
+        assert_eq!(distinct(&proposal, Variant::Plain, 1), set(&["/p/proposals/7"]), "one is enough");
+        let as_of = set(&["/p/proposals/7?at_height=3", "/p/proposals/7?at_height=4"]);
+        assert_eq!(distinct(&proposal, Variant::Each("at_height"), 9), as_of, "it is as of something already");
+        let list = route("/v1/list", &[("limit", false), ("at_position", false)]);
+        assert_eq!(distinct(&list, Variant::Plain, 300).len(), 4 * 100);
+        let without = series(&Keys::default(), &list, Variant::Plain, 300).expect("no keys needed");
+        assert_eq!(without.paths(300, 0).into_iter().collect::<BTreeSet<_>>().len(), 100, "no block is known");
+    }
+
+    #[test]
+    fn two_parameters_are_varied_together() {
+        let board = route("/b", &[("by", false), ("at_height", false)]);
+        let expected = ["/b?by=address&at_height=3", "/b?by=address&at_height=4"];
+        assert_eq!(distinct(&board, Variant::WithEach("by=address&at_height"), 9), set(&expected));
+    }
+
+    #[test]
     fn a_parameter_that_nothing_is_known_about_is_named() {
         let unknown = |path: &str, query: &[(&str, bool)]| series(&keys(), &route(path, query), Variant::Plain, 9);
         assert_eq!(unknown("/v1/{colour}", &[]), Err("colour".to_owned()));
@@ -308,6 +354,8 @@ mod tests {
         assert_eq!(of(&[]), [""]);
         let taken = [("limit", false), ("timeframe", false), ("explain", false), ("at_height", false)];
         assert_eq!(of(&taken), ["", "explain=true", "at_height", "timeframe=day"]);
+        let ranked = [("by", false), ("at_height", false)];
+        assert_eq!(of(&ranked), ["", "at_height", "by=address", "by=address&at_height"]);
         assert_eq!(of(&[("ids", true)]), [""], "what must be given is in every variant");
         assert_eq!(of(&[("ids", false)]), ["", "ids"]);
     }

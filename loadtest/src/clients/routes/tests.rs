@@ -64,7 +64,7 @@ async fn every_get_route_is_asked_as_often_as_wanted_for_different_things() {
     let url = served(api(json!({}))).await;
     let report = routes(&url, OPTIONS).await.expect("a report");
     let (blocks, stats) = ("/v1/explorer/blocks", "/v1/identity/{identity_id}/stats");
-    let expected = [(blocks, "", 40), (blocks, "at_height", 40), (blocks, "second page", 20), (stats, "", 2)];
+    let expected = [(blocks, "", 40), (blocks, "at_height", 40), (blocks, "second page", 40), (stats, "", 2)];
     assert_eq!(names(&report), expected, "the third identity does not stand");
     for row in &report.rows {
         let status = if row.path == stats { 403 } else { 200 };
@@ -77,6 +77,22 @@ async fn every_get_route_is_asked_as_often_as_wanted_for_different_things() {
     {
         assert!(table.contains(part), "{part} in\n{table}");
     }
+}
+
+#[tokio::test]
+async fn what_the_cache_answers_is_said_unless_it_was_meant_to() {
+    let hits = Arc::new(AtomicU64::new(0));
+    let metrics = move || {
+        let hits = hits.fetch_add(7, Ordering::Relaxed);
+        std::future::ready(format!("chert_api_cache_hits_total {hits}\nchert_api_cache_misses_total 3\n"))
+    };
+    let url = served(api(json!({})).route("/metrics", get(metrics))).await;
+    let note = "/v1/explorer/blocks : most answers came from the cache";
+    let report = routes(&url, OPTIONS).await.expect("a report");
+    assert_eq!(report.rows[0].from_cache_permille, Some(1_000));
+    assert!(report.notes.iter().any(|text| text.starts_with(note)), "{:?}", report.notes);
+    let meant = routes(&url, RoutesOptions { cached: true, ..OPTIONS }).await.expect("a report");
+    assert!(meant.notes.iter().all(|text| !text.starts_with(note)), "{:?}", meant.notes);
 }
 
 #[tokio::test]
