@@ -59,7 +59,7 @@ comment on column work_submissions.tx_id is 'Transaction that carried it.';
 comment on column work_submissions.occurred_at is 'Block or record time: the moment from which it counts.';
 create index work_submissions_miner on work_submissions (address_id, position);
 create index work_submissions_type on work_submissions (address_id, work_type, position);
-create index work_submissions_submission on work_submissions (submission_id, position);
+create index work_submissions_submission on work_submissions (submission_id, source_id, position);
 create index work_submissions_overturned on work_submissions (accepted_position) where accepted_position is not null;
 
 create table work_hours (

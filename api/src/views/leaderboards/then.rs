@@ -51,29 +51,38 @@ macro_rules! standing_then {
                         "# + $member + " as member, i.score, i.last_at, " + $tie + r#",
                         coalesce(i.present and i.ranked and i.score > 0, false) as stands
                     from (
-                        select distinct "# + $keys + " from " + $versions + r#" c
-                        where "# + $use + r#"::boolean
-                            and c.work_type = $5
-                            and c.from_position > coalesce((select b.position from base b), 0)
-                            and c.from_position <= s.position
-                        union
-                        select "# + $keys + " from " + $table + r#" c
-                        where not "# + $use + r#"::boolean
-                            and c.work_type = $5
-                        union
-                        select "# + $keys + " from " + $versions + r#" c
-                        where not "# + $use + r#"::boolean
-                            and c.work_type = $5
-                            and not c.present
-                    ) k
-                    cross join lateral (
-                        select "# + $values + ", " + $ranked + " as ranked, i." + $score + r#" as score, i.present
-                        from "# + $versions + r#" i
-                        where "# + $same_key + r#"
-                            and i.work_type = $5
-                            and i.from_position <= s.position
-                        order by i.from_position desc
-                        limit 1
+                        (
+                            -- The versions made since are all there is to read: the last of each key is that of then.
+                            select distinct on ("# + $member + ") " + $values + ", " + $ranked + r#" as ranked,
+                                i."# + $score + r#" as score, i.present
+                            from "# + $versions + r#" i
+                            where "# + $use + r#"::boolean
+                                and i.work_type = $5
+                                and i.from_position > coalesce((select b.position from base b), 0)
+                                and i.from_position <= s.position
+                            order by "# + $member + r#", i.from_position desc
+                        )
+                        union all
+                        select i.*
+                        from (
+                            select "# + $keys + " from " + $table + r#" c
+                            where not "# + $use + r#"::boolean
+                                and c.work_type = $5
+                            union
+                            select "# + $keys + " from " + $versions + r#" c
+                            where not "# + $use + r#"::boolean
+                                and c.work_type = $5
+                                and not c.present
+                        ) k
+                        cross join lateral (
+                            select "# + $values + ", " + $ranked + " as ranked, i." + $score + r#" as score, i.present
+                            from "# + $versions + r#" i
+                            where "# + $same_key + r#"
+                                and i.work_type = $5
+                                and i.from_position <= s.position
+                            order by i.from_position desc
+                            limit 1
+                        ) i
                     ) i
                 ), moved as materialized (
                     -- Looked up in a hash table of the places kept: as a join it would be made for each row anew.
