@@ -22,6 +22,7 @@ comment on column findings.subject is 'Whom it concerns.';
 comment on column findings.detail is 'What is wrong, in a plain sentence.';
 comment on column findings.occurred_at is 'Block time.';
 select log.versioned('findings', array['source_id', 'event_position', 'code']);
+create index findings_versions_gone on findings_versions (from_position) where not present;
 
 create table contested_wallets (
     event_source_id integer not null,

@@ -168,21 +168,21 @@ create table identity_boards (
     identities bytea[] not null,
     scores numeric(39, 0)[] not null,
     last_ats timestamptz[] not null,
-    height bigint not null,
-    block_time timestamptz not null,
+    height bigint,
+    block_time timestamptz,
     primary key (work_type, timeframe, position)
 );
-comment on table identity_boards is 'The boards of identities at the first block of every UTC day, as they were then, empty ones too. What was shown as of a position never changes, so no row does: a board as of a later moment is the newest one before it and what has changed in between. Of a rank over time only those rows are part whose block stands.';
+comment on table identity_boards is 'The boards of identities at the first block of every UTC day, and some more where a day is long, as they were then, empty ones too. What was shown as of a position never changes, so no row does: a board as of a later moment is the newest one before it and what has changed in between. Of a rank over time only those rows of days are part whose block stands.';
 comment on column identity_boards.work_type is 'boinc, nuw, bandwidth, compute, ceremony or all.';
 comment on column identity_boards.timeframe is 'day, week, month or all.';
-comment on column identity_boards.position is 'End of the block that began the day.';
-comment on column identity_boards.source_id is 'The clock source.';
+comment on column identity_boards.position is 'End of the block that began the day, or of another unit.';
+comment on column identity_boards.source_id is 'Its source.';
 comment on column identity_boards.ranked is 'How many were ranked.';
 comment on column identity_boards.identities is 'The first 2,000 of them, in the order of their places.';
 comment on column identity_boards.scores is 'Their scores, in billionths.';
 comment on column identity_boards.last_ats is 'Block times of their last submissions that count.';
-comment on column identity_boards.height is 'Height of the block.';
-comment on column identity_boards.block_time is 'Its time.';
+comment on column identity_boards.height is 'Height of the block that began the day; null of a board within a day.';
+comment on column identity_boards.block_time is 'Time of that block.';
 
 create table address_boards (
     work_type text not null,
@@ -195,13 +195,13 @@ create table address_boards (
     last_ats timestamptz[] not null,
     primary key (work_type, timeframe, position)
 );
-comment on table address_boards is 'The same of the boards of addresses, on those days on which enough had changed since the last one was kept.';
+comment on table address_boards is 'The same of the boards of addresses, when enough had changed since the last one was kept.';
 comment on column address_boards.work_type is 'boinc, nuw, bandwidth, compute, ceremony or all.';
 comment on column address_boards.timeframe is 'day, week, month or all.';
-comment on column address_boards.position is 'End of a block that began a day.';
-comment on column address_boards.source_id is 'The clock source.';
+comment on column address_boards.position is 'End of the unit.';
+comment on column address_boards.source_id is 'Its source.';
 comment on column address_boards.ranked is 'How many were ranked.';
-comment on column address_boards.addresses is 'The first 2,000 of them in log.subjects, in the order of their places.';
+comment on column address_boards.addresses is 'The first 10,000 of them in log.subjects, in the order of their places.';
 comment on column address_boards.scores is 'Their scores, in billionths.';
 comment on column address_boards.last_ats is 'Block times of their last submissions that count.';
 

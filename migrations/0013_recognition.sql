@@ -1,15 +1,11 @@
--- Several sources may register the same identity. What one of them says of it counts beyond its own chain only while it means
--- the identity that is shown: while its registration is the earliest, or has the key of the earliest and is by its holder.
--- Registrations that are not recognised so are the rows of contested_identities.
+-- Several sources may register the same identity. What one of them says of it counts beyond its own chain only if its
+-- registration is recognised: if it is the earliest that stands, or is by the account that made the earliest. Who has different
+-- accounts on two chains counts beyond them only with that of the earlier registration. Registrations that are not recognised
+-- are the rows of contested_identities.
 
 set search_path = views, log;
 
-comment on table contested_identities is 'Registrations of an identity that another source had registered before and that are not recognised; a finding (registered-elsewhere) that depends on all sources.';
-
-alter table identity_claims add column key_proven boolean;
-alter table identity_claims_versions add column key_proven boolean;
-comment on column identity_claims.key_proven is 'Whether the key itself has signed, on this chain, that it is the identity''s; a registration alone proves nothing.';
-comment on column identity_claims_versions.key_proven is 'Whether the key itself has signed, on this chain, that it is the identity''s; a registration alone proves nothing.';
+comment on table contested_identities is 'Registrations of an identity that another source had registered before for another account, and which are therefore not recognised; a finding (registered-elsewhere) that depends on all sources.';
 
 create table wallet_holders (
     address_id bigint not null,
@@ -25,8 +21,9 @@ comment on column wallet_holders.claim_position is 'Position of the claim.';
 select log.versioned('wallet_holders', array['address_id']);
 create index wallet_holders_identity on wallet_holders (identity_id);
 comment on table wallet_owners is 'The one identity that each wallet belongs to: who holds it on its chain, if that chain''s registration is recognised.';
+comment on table social_connections is 'Who follows whom, over all sources: the earliest follow that stands whose source''s registrations of both are recognised.';
 
--- Follows of an identity that a source no longer speaks for, or speaks for again.
+-- Follows of an identity whose registration a retraction made recognised, or no longer so.
 create index follow_claims_following on follow_claims (following_id, source_id);
 
 create function log.recognised(in_source integer, identity bytea, at bigint) returns boolean language sql stable parallel safe as $$

@@ -111,6 +111,11 @@ pub trait Query: Send + Sync {
     /// The normalised text of the question: two questions with the same text have the same answer at one position.
     fn key(&self) -> String;
 
+    /// What [`Self::VIEWS`] is for this very question: with the events behind an answer, it depends on more.
+    fn views(&self) -> &'static [&'static str] {
+        Self::VIEWS
+    }
+
     /// Asks, in one statement made by `stamped!`.
     fn run(&self, db: &mut PgConnection, at: At) -> impl Future<Output = sqlx::Result<Stamped<Self::Answer>>> + Send;
 }

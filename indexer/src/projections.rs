@@ -1,6 +1,5 @@
-//! The register of projections: what each view means is in a file of its own, one line each here.
-//!
-//! A projection folds events into rows and knows nothing of transactions, watermarks or other processes.
+//! The register of projections: what each view means is in a file of its own, one line each here. A projection folds events
+//! into rows and knows nothing of transactions, watermarks or other processes.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -46,6 +45,8 @@ pub struct World {
     pub sources: BTreeMap<SourceId, SourceFacts>,
     /// Numbers of the subjects that the batch names.
     pub numbers: SubjectNumbers,
+    /// How far apart boards are kept besides those of the days.
+    pub boards_every: work::BoardsEvery,
 }
 
 impl World {

@@ -9,6 +9,7 @@ use schema::event::{Event, Position, RecordedEvent, Verdict};
 use schema::store::{LoggedUnit, StoreError, SubjectKey, load_facts};
 use sqlx::{Connection, PgConnection};
 
+use crate::projections::work::BoardsEvery;
 use crate::projections::{Broken, Live, Moment, Projections, REGISTER, Retraction, Unwritable, World, addresses_of};
 
 mod ahead;
@@ -158,6 +159,12 @@ impl Projector {
     /// Reads the log ahead on a second connection while a batch is folded.
     pub fn reading_ahead(self, reader: PgConnection) -> Self {
         Self { ahead: Ahead::with_reader(reader), ..self }
+    }
+
+    /// Keeps boards that far apart, also within a day. Views that are to be compared must have been made alike.
+    pub fn keeping_boards_every(mut self, positions: BoardsEvery) -> Self {
+        self.world.boards_every = positions;
+        self
     }
 
     /// The watermark as this projector knows it.

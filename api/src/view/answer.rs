@@ -200,13 +200,14 @@ impl View {
         if Q::KEEP == Keep::Never {
             return self.miss(query, at, None, encode).await.map(|kept| answered(kept, None, at));
         }
+        let views = query.views();
         // What was true at a position stays so, within one history of the log; only who may see it is always of now.
-        let changed = (at == At::Now || Q::KEEP == Keep::Visible).then(|| fresh.changed(Q::VIEWS));
+        let changed = (at == At::Now || Q::KEEP == Keep::Visible).then(|| fresh.changed(views));
         let kind = std::any::type_name::<Q>();
         let key = Key { kind, question: query.key(), at: at.bound(), changed, history: fresh.history };
         if let Some(kept) = self.cache.get(&key).await {
             metrics::cache_hit();
-            return Ok(answered(kept, Some((fresh, Q::VIEWS)), at));
+            return Ok(answered(kept, Some((fresh, views)), at));
         }
         let kept = self
             .cache
@@ -218,7 +219,7 @@ impl View {
             // The views moved on while we asked: the answer belongs to the change that it has seen.
             self.cache.insert(Key { changed: Some(seen), ..key }, Arc::clone(&kept)).await;
         }
-        Ok(answered(kept, Some((fresh, Q::VIEWS)), at))
+        Ok(answered(kept, Some((fresh, views)), at))
     }
 
     async fn miss<Q: Query>(

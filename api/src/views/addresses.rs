@@ -107,9 +107,17 @@ impl Query for OneAddress {
         format!("address:{}:{}:{}", self.source_id, self.explain, self.address)
     }
 
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain {
+            &["balances", "reports", "heads", "identities", "wallets", "findings", LOG]
+        } else {
+            Self::VIEWS
+        }
+    }
+
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let (at, held) =
-            balances::read(db, at, Self::VIEWS, self.source_id, std::slice::from_ref(&self.address)).await?;
+            balances::read(db, at, self.views(), self.source_id, std::slice::from_ref(&self.address)).await?;
         let Some(held) = held.into_iter().next() else { return Ok(Stamped { at, value: None }) };
         // As of the position just read, so that both statements speak of the same moment.
         let (_, rows) = stamped!(

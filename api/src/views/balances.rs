@@ -259,8 +259,12 @@ impl Query for OneBalance {
         format!("balance:{}:{}:{}", self.source_id, self.explain, self.address)
     }
 
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain { &["balances", "reports", "heads", "findings", LOG] } else { Self::VIEWS }
+    }
+
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, held) = read(db, at, Self::VIEWS, self.source_id, std::slice::from_ref(&self.address)).await?;
+        let (at, held) = read(db, at, self.views(), self.source_id, std::slice::from_ref(&self.address)).await?;
         let Some(Held { subject_id, mut balance }) = held.into_iter().next() else {
             return Ok(Stamped { at, value: None });
         };

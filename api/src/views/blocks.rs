@@ -124,11 +124,11 @@ macro_rules! blocks_from {
 /// Blocks by their keys: `keys` is a select that gives `source_id, position, stands, counted`, in which a position may be
 /// null when there is nothing but a count. Gives the stamp, the count, and the blocks, newest first.
 macro_rules! blocks_of {
-    ($db:expr, $at:expr, $keys:literal $(, $argument:expr)* $(,)?) => {{
+    ($db:expr, $at:expr, $views:expr, $keys:literal $(, $argument:expr)* $(,)?) => {{
         let (at, rows) = stamped!(
             $db,
             $at,
-            VIEWS,
+            $views,
             r#"
             r.counted as "counted?", r.stands as "stands?", r.chain as "chain?", r.position as "position?",
             r.height as "height?", r.hash as "hash?", r.parent_hash as "parent_hash?", r.block_time as "block_time?",
@@ -186,11 +186,16 @@ impl Query for OneBlock {
         format!("block:{}:{}", self.id.key(), self.explain)
     }
 
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain { &["blocks", "heads", "findings", "wallets"] } else { Self::VIEWS }
+    }
+
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let (source_id, height, hash) = self.id.arguments();
         let (at, _, found) = blocks_of!(
             db,
             at,
+            self.views(),
             r#"
                 select found.source_id, found.position, null::bigint as counted, not exists (
                     select 1
@@ -255,6 +260,7 @@ impl Query for BlockList {
         let (at, counted, items) = blocks_of!(
             db,
             at,
+            Self::VIEWS,
             r#"
                 select src.source_id, b.position, true as stands, h.counted
                 from log.sources src

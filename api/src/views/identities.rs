@@ -8,11 +8,14 @@ use utoipa::ToSchema;
 
 use crate::page::Rows;
 use crate::view::{At, Keep, Query, Stamp, Stamped, stamped};
-use crate::views::provenance::{self, Provenance};
+use crate::views::provenance::{self, Provenance, Sources};
 
 /// Kinds of events that make an identity what it is.
 const CAUSES: &[Kind] =
     &[Kind::IdentityRegistered, Kind::IdentityUpdated, Kind::KeyRotated, Kind::WalletLinked, Kind::WalletUnlinked];
+
+/// Those that make its own fields, which are what the source shown says of it and no other.
+const PROFILE: &[Kind] = &[Kind::IdentityRegistered, Kind::IdentityUpdated, Kind::KeyRotated];
 
 /// An identity: the earliest standing claim to its id, over all sources.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -73,6 +76,8 @@ pub struct IdentityKey {
 pub(crate) struct Known {
     /// Number of the identity in `log.subjects`.
     pub subject_id: Option<i64>,
+    /// The source that registered it.
+    pub source_id: Option<i32>,
     /// The identity.
     pub identity: Identity,
 }
@@ -90,14 +95,15 @@ macro_rules! identities_at {
             r.controller as "controller?", r.key_alg as "key_alg?", r.public_key as "public_key?", r.created_at as "created_at?",
             r.updated_at as "updated_at?", r.chain as "chain?", r.main_wallet as "main_wallet?",
             r.wallet_count as "wallet_count?", r.followers as "followers?", r.following as "following?",
-            r.claim_position as "claim_position?", r.subject_id as "subject_id?"
+            r.claim_position as "claim_position?", r.subject_id as "subject_id?",
+            r.source_id as "source_id?"
             "#,
             r#"
                 select
                     n.ordinal, i.identity_id, i.display_name, i.avatar_hash, i.bio,
                     coalesce(c.stats_visibility, i.stats_visibility) as stats_visibility, i.controller, i.key_alg,
                     i.public_key, i.created_at, i.updated_at, src.name as chain, l.main_wallet, l.wallet_count,
-                    f.followers, f.following, i.claim_position, sub.subject_id
+                    f.followers, f.following, i.claim_position, i.source_id, sub.subject_id
                 from unnest($3::bytea[]) with ordinality n (asked, ordinal)
                 left join lateral (
                     select
@@ -166,6 +172,7 @@ pub(crate) async fn read(
     let known = rows.into_iter().filter(|row| row.ordinal.is_some()).map(|row| {
         Some(Known {
             subject_id: row.subject_id,
+            source_id: row.source_id,
             identity: Identity {
                 identity_id: hex::encode(row.identity_id?),
                 display_name: row.display_name,
@@ -207,16 +214,21 @@ impl Query for OneIdentity {
         format!("identity:{}:{}", self.identity_id, self.explain)
     }
 
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain { &["identities", "wallets", "social", "findings"] } else { Self::VIEWS }
+    }
+
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let ids = [self.identity_id.as_bytes().to_vec()];
-        let (at, found) = read(db, at, Self::VIEWS, &ids).await?;
-        let Some(Known { subject_id, mut identity }) = found.into_iter().next().flatten() else {
+        let (at, found) = read(db, at, self.views(), &ids).await?;
+        let Some(Known { subject_id, source_id, mut identity }) = found.into_iter().next().flatten() else {
             return Ok(Stamped { at, value: None });
         };
         if self.explain {
             let link = provenance::events_link(Namespace::Identity, &identity.identity_id, None);
+            let sources = Sources { identity_id: Some(&self.identity_id), source_id, only_there: PROFILE };
             identity.provenance = Some(match subject_id {
-                Some(subject_id) => provenance::of_identity(db, at.position, subject_id, CAUSES, link).await?,
+                Some(subject_id) => provenance::of_identity(db, at.position, subject_id, CAUSES, sources, link).await?,
                 None => Provenance::nothing(link),
             });
         }

@@ -106,10 +106,18 @@ impl Query for OneIdentityStats {
         format!("identity stats:{}:{}:{}:{}", self.source_id, self.identity_id, self.stalled, self.explain)
     }
 
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain {
+            &["identities", "wallets", "social", "work", "proposals", "powers", "heads", "blocks", "findings"]
+        } else {
+            Self::VIEWS
+        }
+    }
+
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let Self { source_id, identity_id, stalled: _, explain } = *self;
         // First what must know whether the question names a moment, about all views.
-        let (at, work) = read_stats(db, at, Self::VIEWS, &identity_id, explain).await?;
+        let (at, work) = read_stats(db, at, self.views(), &identity_id, explain).await?;
         // As of the position just read, so that all statements speak of the same moment.
         let moment = At::Position(Position(at.position));
         let (_, social) = self.social(db, moment).await?;

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use schema::chain::IdentityId;
 use schema::event::{Kind, Namespace, Position, Role, rfc3339_micros};
 use serde::Serialize;
 use sqlx::PgConnection;
@@ -13,7 +14,7 @@ use utoipa::ToSchema;
 use crate::view::{At, stamped};
 use crate::views::feed;
 
-/// Provenance is read at a position that other views have answered for; findings are written with them.
+/// Provenance is read at a position that all views have answered for: the asking query names those that say what counted.
 pub(crate) const LOG: &[&str] = &[];
 /// Events shown at most.
 pub(crate) const SHOWN: i64 = 50;
@@ -100,11 +101,31 @@ macro_rules! causes {
 }
 pub(crate) use causes;
 
+// Behind the macro, so that it can use it.
+mod span;
+
+pub use span::of_span;
+
+/// Which sources' events explain an answer.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Sources<'a> {
+    /// Whom the answer is about, if an identity: who is registered by its id at a source that is not recognised is another.
+    pub identity_id: Option<&'a IdentityId>,
+    /// The source that the answer is from, or part of it.
+    pub source_id: Option<i32>,
+    /// What explains the answer only where that source says it.
+    pub only_there: &'a [Kind],
+}
+
 /// The standing events of some kinds about a subject: `$3` is the subject, `$4` are the kinds, `$5` is how many to look at,
-/// `$6` says whether those that changed nothing are wanted too. `spans` gives `places`: the newest positions of the subject
-/// in one part or more, `$5` at most, from an index alone.
+/// `$6` says whether those that changed nothing are wanted too, `$7` to `$9` are the [`Sources`]; the arguments of `spans`
+/// start at `$10`. `spans` gives `places`: the newest positions of the subject in one part or more, `$5` at most, from an
+/// index alone.
 macro_rules! about_subject {
-    ($db:expr, $at:expr, $link:expr, $spans:literal $(, $argument:expr)* $(,)?) => {
+    (
+        $db:expr, $at:expr, $link:expr, $subject:expr, $kinds:expr, $and_void:expr, $sources:expr,
+        $spans:literal $(, $argument:expr)* $(,)?
+    ) => {
         stamped!(
             $db,
             At::Position(Position($at)),
@@ -127,6 +148,12 @@ macro_rules! about_subject {
                 from log.retractions x
                 where x.at_position <= s.position
                 group by x.source_id
+            ), speaking as materialized (
+                -- Once for each source, not for each event.
+                select src.source_id, src.name
+                from log.sources src
+                where $9::bytea is null
+                    or log.recognised(src.source_id, $9, s.position)
             ), spans as materialized (
                 "# + $spans + r#"
             ), complete as materialized (
@@ -144,14 +171,14 @@ macro_rules! about_subject {
                 limit $5
             )
             select
-                n.is_cut, e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
+                n.is_cut, e.position, e.kind, e.chain, e.height, e.block_hash, e.tx_id, e.occurred_at
             from (
                 select c.place > 0 or k.looked_at >= $5 as is_cut
                 from complete c
                 cross join (select count(*) as looked_at from looked_at) k
             ) n
             left join (
-                select e.position, e.source_id, e.kind, e.height, e.block_hash, e.tx_id, e.occurred_at
+                select e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
                 from looked_at k
                 -- One look-up per row: a merge would read the log backwards to an old subject's only event.
                 cross join lateral (
@@ -160,16 +187,24 @@ macro_rules! about_subject {
                     where v.position = k.position
                     offset 0
                 ) e
+                join speaking src on src.source_id = e.source_id
                 left join gone on gone.source_id = e.source_id and e.height is not null
                 where e.kind = any($4::smallint[])
+                    and (e.source_id = $7::integer or e.kind <> all($8::smallint[]))
                     and (e.position <@ gone.span) is not true
                     -- What counts nothing made nothing what it is.
                     and ($6 or not exists (select from log.voids(e.position, s.position)))
                 offset 0
             ) e on true
-            left join log.sources src on src.source_id = e.source_id
             "#),
-            "order by r.position desc nulls last limit 50"
+            "order by r.position desc nulls last limit 50",
+            $subject,
+            &$crate::views::provenance::codes($kinds),
+            COUNTED + 1,
+            $and_void,
+            $sources.source_id,
+            &$crate::views::provenance::codes($sources.only_there),
+            $sources.identity_id.map(|id| id.as_bytes().as_slice())
             $(, $argument)*
         )
         .map(|(_, rows)| {
@@ -219,6 +254,10 @@ async fn of_one_part(
         db,
         at,
         link,
+        subject_id,
+        kinds,
+        and_void,
+        Sources::default(),
         r#"
                 select array(
                     select es.position
@@ -229,26 +268,27 @@ async fn of_one_part(
                     limit $5
                 ) as places
         "#,
-        subject_id,
-        &codes(kinds),
-        COUNTED + 1,
-        and_void,
     )
 }
 
 /// What [`of_subject`] gives for an identity, by the roles that events of these kinds give to identities: others follow it
 /// a million times, and that made nothing of what is asked about.
-pub async fn of_identity(
+pub(crate) async fn of_identity(
     db: &mut PgConnection,
     at: i64,
     subject_id: i64,
     kinds: &[Kind],
+    sources: Sources<'_>,
     link: String,
 ) -> sqlx::Result<Provenance> {
     about_subject!(
         db,
         at,
         link,
+        subject_id,
+        kinds,
+        false,
+        sources,
         r#"
                 select array(
                     select es.position
@@ -260,12 +300,8 @@ pub async fn of_identity(
                     order by es.position desc
                     limit $5
                 ) as places
-                from unnest($7::smallint[]) k (role)
+                from unnest($10::smallint[]) k (role)
         "#,
-        subject_id,
-        &codes(kinds),
-        COUNTED + 1,
-        false,
         &feed::roles_of(kinds),
     )
 }
@@ -285,6 +321,10 @@ pub async fn of_address(
         db,
         at,
         link,
+        subject_id,
+        kinds,
+        false,
+        Sources::default(),
         r#"
                 select array(
                     select es.position
@@ -296,7 +336,7 @@ pub async fn of_address(
                     order by es.position desc
                     limit $5
                 ) as places
-                from unnest($7::smallint[]) k (role)
+                from unnest($10::smallint[]) k (role)
                 union all
                 select array(
                     select es.position
@@ -307,12 +347,8 @@ pub async fn of_address(
                     order by es.position desc
                     limit $5
                 )
-                where $8
+                where $11
         "#,
-        subject_id,
-        &codes(kinds),
-        COUNTED + 1,
-        false,
         &Vec::from_iter(roles),
         kinds.contains(&Kind::TransactionApplied),
     )
@@ -329,64 +365,7 @@ const ADDRESS_ROLES: &[(Kind, &[Role])] = &[
     (Kind::WalletUnlinked, &[Role::Wallet]),
 ];
 
-fn codes(kinds: &[Kind]) -> Vec<i16> {
+/// The numbers of some kinds.
+pub(crate) fn codes(kinds: &[Kind]) -> Vec<i16> {
     kinds.iter().map(|kind| kind.code()).collect()
-}
-
-/// The events of one block or one transaction, and the retraction that took them back, as of a position that an answer
-/// named, without those that changed nothing.
-pub async fn of_span(
-    db: &mut PgConnection,
-    at: i64,
-    first: i64,
-    last: i64,
-    tx_id: Option<&str>,
-) -> sqlx::Result<Provenance> {
-    let (_, rows) = stamped!(
-        db,
-        At::Position(Position(at)),
-        LOG,
-        r#"
-        r.position as "position?",
-        r.kind as "kind?",
-        r.chain as "chain?",
-        r.height as "height?",
-        r.block_hash as "block_hash?",
-        r.tx_id as "tx_id?",
-        r.occurred_at as "occurred_at?"
-        "#,
-        r#"
-            select e.position, e.kind, src.name as chain, e.height, e.block_hash, e.tx_id, e.occurred_at
-            from (
-                select o.position
-                from log.events o
-                where o.position between $3 and $4
-                    and o.position <= s.position
-                    and ($5::text is null or o.tx_id = $5)
-                union
-                select x.at_position
-                from log.events o
-                join log.retractions x
-                    on x.source_id = o.source_id
-                    and x.first_position <= o.position
-                    and x.at_position > o.position
-                    and x.at_position <= s.position
-                where o.position = $3
-                    and o.position <= s.position
-            ) about
-            join log.events e on e.position = about.position
-            join log.sources src on src.source_id = e.source_id
-            where not exists (select from log.voids(e.position, s.position))
-            order by e.position desc
-            limit $6
-        "#,
-        "order by r.position desc",
-        first,
-        last,
-        tx_id,
-        SHOWN,
-    )?;
-    let events = causes!(rows);
-    let count = i64::try_from(events.len()).unwrap_or(SHOWN);
-    Ok(Provenance { events, count, count_exact: count < SHOWN, link: None })
 }

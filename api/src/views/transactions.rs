@@ -132,14 +132,14 @@ macro_rules! transactions_from {
 /// which a position may be null when there is nothing but a count. Gives the stamp, the count (none when there was no row
 /// of keys at all), and the transactions.
 macro_rules! transactions_of {
-    ($db:expr, $at:expr, $keys:literal, $order:literal $(, $argument:expr)* $(,)?) => {
-        transactions_of!($db, $at, ($keys), $order $(, $argument)*)
+    ($db:expr, $at:expr, $views:expr, $keys:literal, $order:literal $(, $argument:expr)* $(,)?) => {
+        transactions_of!($db, $at, $views, ($keys), $order $(, $argument)*)
     };
-    ($db:expr, $at:expr, ($($keys:tt)+), $order:literal $(, $argument:expr)* $(,)?) => {{
+    ($db:expr, $at:expr, $views:expr, ($($keys:tt)+), $order:literal $(, $argument:expr)* $(,)?) => {{
         let (at, rows) = stamped!(
             $db,
             $at,
-            VIEWS,
+            $views,
             r#"
             r.counted as "counted?", r.stands as "stands?", r.chain as "chain?", r.position as "position?",
             r.tx_id as "tx_id?", r.block_height as "block_height?", r.block_hash as "block_hash?",
@@ -203,10 +203,15 @@ impl Query for OneTransaction {
         format!("tx:{}:{}", self.explain, self.tx_id)
     }
 
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain { &["transactions", "blocks", "heads", "findings", "wallets"] } else { Self::VIEWS }
+    }
+
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let (at, _, found) = transactions_of!(
             db,
             at,
+            self.views(),
             r#"
                 select o.source_id, o.position, null::bigint as counted, e.body, u.end_position, not exists (
                     select 1

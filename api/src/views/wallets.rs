@@ -196,7 +196,7 @@ impl ByWallet {
         let (at, rows) = stamped_by_address!(
             db,
             at,
-            Self::VIEWS,
+            self.views(),
             r#"
             r.subject_id as "subject_id?", r.chain as "chain?", r.identity_id as "identity_id?",
             r.wallet_address as "wallet_address?", r.link_type as "link_type?", r.verdict as "verdict?",
@@ -254,6 +254,10 @@ impl Query for ByWallet {
 
     fn key(&self) -> String {
         format!("by wallet:{}:{}:{}", self.source_id, self.explain, self.address)
+    }
+
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain { &["identities", "wallets", "social", "findings", LOG] } else { Self::VIEWS }
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {

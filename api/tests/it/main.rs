@@ -3,6 +3,7 @@
 mod bad_input;
 mod database;
 mod events;
+mod explained;
 mod explorer;
 mod findings;
 mod fixture;

@@ -20,7 +20,7 @@ mod contested;
 mod load;
 pub(super) mod recognition;
 
-use recognition::RecognitionChange;
+use recognition::Registration;
 
 versioned_table! {
     /// What each source says of an identity.
@@ -38,7 +38,6 @@ versioned_table! {
             created_at: time(chrono::DateTime<chrono::Utc>),
             updated_at: time(chrono::DateTime<chrono::Utc>),
             claim_position: int8(i64),
-            key_proven: bool(bool),
         }
     }
 }
@@ -65,7 +64,7 @@ versioned_table! {
 }
 
 versioned_table! {
-    /// Registrations that stand behind an earlier one of another source and do not mean the same identity.
+    /// Registrations that stand behind an earlier one of another source and are by another account.
     ContestedTable = "contested_identities" {
         key ContestedKey { event_position: int8(i64) }
         value Contested {
@@ -93,13 +92,13 @@ pub struct Identities {
     identities: Rows<IdentitiesTable>,
     contested: Rows<ContestedTable>,
     visibility_changes: Vec<VisibilityChange>,
-    recognition_changes: Vec<RecognitionChange>,
+    unrecognised: Vec<Registration>,
 }
 
 impl Identities {
-    /// Registrations whose word ceased to count beyond their source, or counts again, since the unit closed last.
-    pub fn recognition_changes(&self) -> &[RecognitionChange] {
-        &self.recognition_changes
+    /// Registrations made in the unit closed last whose word does not count beyond their source.
+    pub fn unrecognised(&self) -> &[Registration] {
+        &self.unrecognised
     }
 
     /// Identities whose statistics became public, or ceased to be, in the unit closed last.
@@ -171,7 +170,6 @@ impl Identities {
             created_at: moment.event.occurred_at,
             updated_at: moment.event.occurred_at,
             claim_position: moment.event.position.0,
-            key_proven: false,
         };
         let key = ClaimKey { source_id: moment.event.source_id.0, identity_id: id.as_bytes().to_vec() };
         self.claims.set(key, claim);
@@ -216,7 +214,6 @@ impl Identities {
             self.edit(moment, rotated.identity_id.get(), |claim| {
                 claim.key_alg = rotated.key.alg.clone();
                 claim.public_key = rotated.key.public_key.to_lowercase();
-                claim.key_proven = moment.event.verdict == Some(Verdict::Verified);
             });
         }
     }
@@ -304,7 +301,7 @@ impl Projection for Identities {
 
     async fn load(&mut self, db: &mut PgConnection, batch: &[LoggedUnit], world: &World) -> Result<(), StoreError> {
         load::by_identity(self, db, &named(batch), world).await?;
-        contested::load(&mut self.contested, db, &contested::registered_or_rotated(batch), world).await
+        contested::load(&mut self.contested, db, &contested::registered(batch), world).await
     }
 
     fn fold(&mut self, moment: &Moment<'_>, (): (), findings: &mut Findings) {
@@ -348,9 +345,9 @@ impl Projection for Identities {
         for identity_id in &changed {
             self.choose(identity_id, world);
         }
-        self.contest(&self.with_other_keys(), world);
+        self.contest(&self.newly_registered(), world);
         self.note_visibility();
-        self.recognition_changes = recognition::changes(&self.contested);
+        self.unrecognised = recognition::unrecognised(&self.contested);
         self.claims.close(unit.end_position);
         self.identities.close(unit.end_position);
         self.contested.close(unit.end_position);

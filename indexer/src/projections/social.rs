@@ -13,7 +13,7 @@ use sqlx::PgConnection;
 
 use super::findings::Findings;
 use super::identities::Identities;
-use super::identities::recognition::{self, Recognition, RecognitionChange};
+use super::identities::recognition::{self, Recognition};
 use super::{Broken, Moment, Projection, Retraction, World};
 
 mod counts;
@@ -54,8 +54,6 @@ pub struct Social {
     connections: Rows<ConnectionsTable>,
     counts: Rows<CountsTable>,
     recognition: Recognition,
-    /// Pairs that the batch may be about.
-    pairs: BTreeSet<EdgeKey>,
     /// Some of the identities whose counts the batch changed, to be compared with the connections once these are written.
     to_compare: BTreeSet<Vec<u8>>,
 }
@@ -119,19 +117,6 @@ impl Social {
         }
     }
 
-    /// Pairs with somebody whose word ceased to count in this unit, or counts again.
-    fn with(&self, changes: &[RecognitionChange]) -> Vec<EdgeKey> {
-        if changes.is_empty() {
-            return Vec::new();
-        }
-        let changed: BTreeSet<&[u8]> =
-            changes.iter().map(|change| change.registration.identity_id.as_slice()).collect();
-        let is_with = |edge: &&EdgeKey| {
-            changed.contains(edge.follower_id.as_slice()) || changed.contains(edge.following_id.as_slice())
-        };
-        self.pairs.iter().filter(is_with).cloned().collect()
-    }
-
     /// Derives what the given edges come to, and how many edges came or went at each identity.
     fn derive(&mut self, edges: &BTreeSet<EdgeKey>, world: &World) {
         for edge in edges {
@@ -169,10 +154,8 @@ impl Projection for Social {
     type Reads<'a> = &'a Identities;
 
     async fn load(&mut self, db: &mut PgConnection, batch: &[LoggedUnit], world: &World) -> Result<(), StoreError> {
-        let at_stake = recognition::at_stake(db, batch, world).await?;
-        let mut edges = load::with(db, &at_stake).await?;
-        edges.extend(batch.iter().flat_map(|unit| &unit.events).filter_map(|event| edge(&event.event)));
-        load::edges(self, db, edges, world).await
+        let events = batch.iter().flat_map(|unit| &unit.events);
+        load::edges(self, db, events.filter_map(|event| edge(&event.event)).collect(), world).await
     }
 
     fn fold(&mut self, moment: &Moment<'_>, identities: &Identities, findings: &mut Findings) {
@@ -212,10 +195,8 @@ impl Projection for Social {
     }
 
     fn close(&mut self, unit: &LoggedUnit, world: &World, reads: &Identities, _: &mut Findings) -> Result<(), Broken> {
-        let mut edges: BTreeSet<EdgeKey> = self.claims.changes().map(|(key, _, _)| edge_of(key)).collect();
-        let changes = reads.recognition_changes();
-        self.recognition.follow(changes);
-        edges.extend(self.with(changes));
+        let edges: BTreeSet<EdgeKey> = self.claims.changes().map(|(key, _, _)| edge_of(key)).collect();
+        self.recognition.follow(reads.unrecognised());
         self.derive(&edges, world);
         counts::check(&self.connections, &self.counts).map_err(|why| Broken {
             view: Self::NAME,

@@ -20,8 +20,6 @@ mod choose;
 mod holder;
 mod load;
 
-pub(super) use load::held;
-
 /// Wallets that one identity may have linked at a time.
 const MAX_LINKS: usize = 32;
 
@@ -279,8 +277,6 @@ impl Projection for Wallets {
                 });
             }
         }
-        let at_stake = recognition::at_stake(db, batch, world).await?;
-        wanted.held = held(db, &at_stake).await?;
         load::all(self, db, wanted, world).await
     }
 
@@ -321,7 +317,7 @@ impl Projection for Wallets {
     }
 
     fn close(&mut self, unit: &LoggedUnit, _: &World, reads: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
-        self.own_again(reads.recognition_changes());
+        self.recognition.follow(reads.unrecognised());
         let changed: BTreeSet<ClaimKey> = self.claims.changes().map(|(key, _, _)| key.clone()).collect();
         self.choose_all(&changed);
         self.note_changes();
@@ -347,12 +343,13 @@ impl Projection for Wallets {
     ) -> Result<bool, StoreError> {
         self.forget();
         let Retraction { source_id, first, at } = retraction;
-        restore(db, "wallet_links", source_id, first, at).await?;
-        let restored = restore(db, "wallet_claims", source_id, first, at).await?;
+        let links = restore(db, "wallet_links", source_id, first, at).await?;
+        let claims = restore(db, "wallet_claims", source_id, first, at).await?;
         let changed = recognition::changed_at(db, at).await?;
-        let mut wanted = load::Wanted { held: held(db, &changed).await?, ..Default::default() };
-        if restored == 0 && wanted.held.is_empty() {
-            return Ok(false);
+        let mut wanted = load::Wanted { held: load::held(db, &changed).await?, ..Default::default() };
+        if claims == 0 && wanted.held.is_empty() {
+            // A refuted link has no claim, and is shown nevertheless.
+            return Ok(links > 0);
         }
         let rows = sqlx::query!(
             r#"select address_id, source_id, claim_position from wallet_claims_versions where from_position = $1"#,

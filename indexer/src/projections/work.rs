@@ -26,7 +26,8 @@ mod score;
 mod submissions;
 mod totals;
 
-use boards::Day;
+pub use boards::BoardsEvery;
+use boards::Kept;
 pub use judge::{Judged, Outcome};
 use people::People;
 use proofs::Proofs;
@@ -53,7 +54,7 @@ pub struct Work {
     totals: Totals,
     people: People,
     judged: Option<(Position, Judged)>,
-    days: Vec<Day>,
+    boards: Vec<Kept>,
     changed: BTreeSet<Vec<u8>>,
     end: Position,
 }
@@ -132,7 +133,7 @@ impl Work {
         }
         self.totals.move_clock(source.0, hour, moment.event.occurred_at);
         if before.is_none_or(|before| score::day_of(before) < score::day_of(hour)) {
-            self.days.extend(Day::of(moment));
+            self.boards.extend(Kept::of_day(moment));
         }
     }
 }
@@ -188,8 +189,17 @@ impl Projection for Work {
         }
     }
 
-    fn close(&mut self, unit: &LoggedUnit, _: &World, reads: Self::Reads<'_>, _: &mut Findings) -> Result<(), Broken> {
+    fn close(
+        &mut self,
+        unit: &LoggedUnit,
+        world: &World,
+        reads: Self::Reads<'_>,
+        _: &mut Findings,
+    ) -> Result<(), Broken> {
         let position = unit.end_position;
+        if !self.boards.last().is_some_and(|kept| kept.is_at(position)) {
+            self.boards.extend(Kept::between_days(unit, world.boards_every));
+        }
         self.totals.check().map_err(|why| Broken { view: Self::NAME, position, why })?;
         self.people.follow(&self.totals, reads.wallets.owner_changes(), reads.identities.visibility_changes());
         for (key, _, _) in self.people.rows.changes() {
@@ -209,7 +219,7 @@ impl Projection for Work {
         let of_addresses = self.totals.addresses.write_versions(db).await?;
         let of_identities = self.people.rows.write_versions(db).await?;
         // Between the two: they need the rows as they stood in the midst of the batch.
-        boards::write(db, &std::mem::take(&mut self.days), before).await?;
+        boards::write(db, &std::mem::take(&mut self.boards), before).await?;
         of_addresses.publish(db, before).await?;
         of_identities.publish(db, before).await?;
         Ok(last.max(self.submissions.write(db).await?))

@@ -48,26 +48,35 @@ fn step(deed: impl Strategy<Value = String>) -> impl Strategy<Value = Step> {
 
 /// The script of a random history. On a closed chain nobody can overspend; on another that is a finding.
 pub fn history() -> impl Strategy<Value = String> {
-    told([0; 4], [false; 4], deeds::deed())
+    told([false; 4], Just(None), deeds::deed())
 }
 
-/// The scripts of random histories of two chains. On the second one some identities have another key from the beginning, or
-/// are somebody else's; on both they get other keys on the way.
+/// The scripts of random histories of two chains. On the second one some identities are somebody else's; on the first one a
+/// fork may undo that they are registered there, when the second has begun.
 pub fn histories_of_two() -> impl Strategy<Value = (String, String)> {
-    let keys = prop::array::uniform4(select(vec![0, 0, 1_u8]));
-    let is_taken = prop::array::uniform4(prop::bool::weighted(0.15));
-    let second = (keys, is_taken).prop_flat_map(|(keys, is_taken)| told(keys, is_taken, deeds::deed_with_keys()));
-    (told([0; 4], [false; 4], deeds::deed_with_keys()), second)
+    let undone_after = prop::option::weighted(0.5, 2..4_usize);
+    let is_taken = prop::array::uniform4(prop::bool::weighted(0.4));
+    let second = is_taken.prop_flat_map(|is_taken| told(is_taken, Just(None), deeds::deed_of_two()));
+    (told([false; 4], undone_after, deeds::deed_of_two()), second)
 }
 
-fn told(keys: [u8; 4], is_taken: [bool; 4], deed: impl Strategy<Value = String>) -> impl Strategy<Value = String> {
+/// A history in which everything is undone after some number of steps, if so.
+fn told(
+    is_taken: [bool; 4],
+    undone_after: impl Strategy<Value = Option<usize>>,
+    deed: impl Strategy<Value = String>,
+) -> impl Strategy<Value = String> {
     let steps = prop::collection::vec(step(deed), 6..STEPS_MAX);
-    (any::<bool>(), prop::bool::weighted(0.9), steps).prop_map(move |(is_closed, is_introduced, steps)| {
+    let told = (any::<bool>(), prop::bool::weighted(0.9), undone_after, steps);
+    told.prop_map(move |(is_closed, is_introduced, undone_after, steps)| {
         let mut teller = if is_closed { Teller::closed() } else { Teller::default() };
         if is_introduced {
-            teller.introduce(keys, is_taken);
+            teller.introduce(is_taken);
         }
-        for step in steps {
+        for (number, step) in steps.into_iter().enumerate() {
+            if undone_after == Some(number) {
+                teller.fork(FORK_DEPTH_MAX);
+            }
             match step {
                 Step::Block { shift, again, deeds } => teller.block(shift, again, &deeds),
                 Step::Fork { depth } => teller.fork(depth),

@@ -192,3 +192,22 @@ async fn a_claim_that_never_counted_leaves_nothing_behind() {
     }
     assert_same(&forked.rows().await, &straight.rows().await, "unlinks undone");
 }
+
+/// A refuted link is shown and claims nothing, so nothing else tells caches that it was undone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_that_undoes_only_a_refuted_link_changes_the_view() {
+    let script = format!(
+        "1: {} | 2: {} | ~1 | 2': ",
+        cast::register("alice", 0, "public"),
+        cast::link("alice", 0, 0, Proved::Badly)
+    );
+    let mut world = World::new().await;
+    world.play("chain", &script).await;
+    world.project().await;
+    let mut db = connect(&world.database).await;
+    let changed = "select concat(s.changed_position = r.at_position) from view_state s, log.retractions r where s.view = 'wallets'";
+    assert_eq!(texts(&mut db, changed).await, ["t"]);
+    let links =
+        "select concat_ws(' ', (select count(*) from wallet_links), (select count(*) from wallet_links_versions))";
+    assert_eq!(texts(&mut db, links).await, ["0 2"]);
+}

@@ -1,7 +1,9 @@
 //! How many findings there are.
 //!
 //! What stands now and has not changed since stood at the position too, so the current rows are counted; only what changed
-//! since is looked up, one by one. What was found since is about later events, and so is passed over.
+//! since is looked up, one by one. A finding is written with its event and changes only when a retraction takes the event
+//! back, so an index of what is gone leads to those. What other sources decide comes and goes: of the two contested tables
+//! every version since is read, a few for each contested claim.
 
 use sqlx::PgConnection;
 
@@ -66,6 +68,7 @@ macro_rules! standing_at {
                             from findings_versions c
                             where c.from_position > s.position
                                 and c.event_position <= s.position
+                                and not c.present
                         ) c
                         cross join lateral (
                             select v.source_id, v.event_position, v.code, v.counts, v.height, v.subject, v.present

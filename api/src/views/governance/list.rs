@@ -43,6 +43,7 @@ impl Query for ProposalList {
         let (at, rows) = proposals_of!(
             db,
             at,
+            VIEWS,
             r#"
                 with wanted as not materialized (
                     select p.proposal_id, p.from_position, p.claim_position

@@ -58,6 +58,7 @@ impl Query for ProposalBatch {
         let (at, rows) = proposals_of!(
             db,
             at,
+            VIEWS,
             r#"
                 select
                     n.ordinal, null::bigint as counted, v.proposal_id, v.from_position, null::bytea as body,
@@ -103,6 +104,7 @@ impl OneProposal {
         let (at, rows) = proposals_of!(
             db,
             at,
+            self.views(),
             r#"
                 select
                     null::bigint as ordinal, null::bigint as counted, v.proposal_id, v.from_position, e.body,
@@ -158,6 +160,10 @@ impl Query for OneProposal {
 
     fn key(&self) -> String {
         format!("proposal:{}:{}:{}", self.source_id, self.proposal_id, self.explain)
+    }
+
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain { &["proposals", "identities", "findings"] } else { Self::VIEWS }
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {

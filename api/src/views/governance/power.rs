@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::causes;
+use super::causes::{self, OfPower};
 use super::delegations::with_delegations;
 use crate::view::{At, Query, Stamped, stamped};
 use crate::views::provenance::{self, Provenance};
@@ -241,7 +241,7 @@ impl Weighed {
 
 impl OnePower {
     async fn read(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Option<Weighed>>> {
-        let (at, rows) = power_at!(db, at, Self::VIEWS, self.source_id, self.identity_id.as_bytes().as_slice())?;
+        let (at, rows) = power_at!(db, at, self.views(), self.source_id, self.identity_id.as_bytes().as_slice())?;
         let weighed = rows.first().filter(|row| row.known == Some(true)).and_then(|row| {
             let power = Power {
                 chain: row.chain.clone()?,
@@ -285,14 +285,24 @@ impl Query for OnePower {
         format!("power:{}:{}:{}", self.source_id, self.identity_id, self.explain)
     }
 
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain { &["powers", "wallets", "balances", "identities", "heads", "findings"] } else { Self::VIEWS }
+    }
+
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let Stamped { at, value } = self.read(db, at).await?;
         let Some(Weighed { mut power, identity_subject, wallet_subjects }) = value else {
             return Ok(Stamped { at, value: None });
         };
         if self.explain {
-            let link = provenance::events_link(Namespace::Identity, &power.identity_id, None);
-            power.provenance = Some(causes::of_power(db, at.position, identity_subject, &wallet_subjects, link).await?);
+            let link = provenance::events_link(Namespace::Identity, &power.identity_id, Some(&power.chain));
+            let of = OfPower {
+                source_id: self.source_id,
+                identity_id: &self.identity_id,
+                identity: identity_subject,
+                wallets: &wallet_subjects,
+            };
+            power.provenance = Some(causes::of_power(db, at.position, of, link).await?);
         }
         Ok(Stamped { at, value: Some(power) })
     }

@@ -161,11 +161,11 @@ pub(super) use with_proposals;
 /// Proposals of chain `$3` by their versions: `keys` is a select that gives `ordinal, counted, proposal_id,
 /// from_position`, in which the number may be null where there is none, and the columns that only one proposal shows.
 macro_rules! proposals_of {
-    ($db:expr, $at:expr, $keys:literal $(, $argument:expr)* $(,)?) => {
+    ($db:expr, $at:expr, $views:expr, $keys:literal $(, $argument:expr)* $(,)?) => {
         with_proposals!(
             $db,
             $at,
-            VIEWS,
+            $views,
             r#"
             r.ordinal as "ordinal?", r.counted as "counted?", r.body as "body?",
             r.counting as "counting?", r.not_counting as "not_counting?", r.subject_id as "subject_id?",

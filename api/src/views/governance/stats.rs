@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::proposals::with_proposals;
 use crate::view::{At, Query, Stamp, Stamped, stamped};
-use crate::views::provenance::{self, Provenance};
+use crate::views::provenance::{self, Provenance, Sources};
 
 /// Kinds of events that these numbers are made of.
 const CAUSES: &[Kind] = &[Kind::Proposed, Kind::Voted, Kind::Delegated, Kind::Undelegated];
@@ -218,13 +218,19 @@ impl Query for OneGovernanceStats {
         format!("governance stats:{}:{}:{}", self.source_id, self.identity_id, self.explain)
     }
 
+    fn views(&self) -> &'static [&'static str] {
+        if self.explain { &["proposals", "powers", "identities", "heads", "findings"] } else { Self::VIEWS }
+    }
+
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let (at, counted) = read_stats(db, at, Self::VIEWS, self.source_id, &self.identity_id).await?;
+        let (at, counted) = read_stats(db, at, self.views(), self.source_id, &self.identity_id).await?;
         let Some(Counted { subject_id, mut stats }) = counted else { return Ok(Stamped { at, value: None }) };
         if self.explain {
-            let link = provenance::events_link(Namespace::Identity, &stats.identity_id, None);
+            let link = provenance::events_link(Namespace::Identity, &stats.identity_id, Some(&stats.chain));
+            let sources =
+                Sources { identity_id: Some(&self.identity_id), source_id: Some(self.source_id), only_there: CAUSES };
             stats.provenance = Some(match subject_id {
-                Some(subject_id) => provenance::of_identity(db, at.position, subject_id, CAUSES, link).await?,
+                Some(subject_id) => provenance::of_identity(db, at.position, subject_id, CAUSES, sources, link).await?,
                 None => Provenance::nothing(link),
             });
         }

@@ -144,6 +144,7 @@ impl Query for AddressBoard {
 
     async fn run(&self, db: &mut PgConnection, mut at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let wanted = &self.wanted;
+        let is_now = at == At::Now;
         let (mut stamp, mut around, mut source_id) = (None, None, None);
         if let Some((chain, address)) = &self.around {
             let (found_at, found) = address_id(db, at, *chain, address).await?;
@@ -154,9 +155,9 @@ impl Query for AddressBoard {
         let (family, timeframe) = (wanted.family.name(), wanted.timeframe.name());
         let (skip, limit) = (wanted.skip, wanted.limit);
         // A board that was kept may not reach far enough; without it the places are always right.
-        let mut keeps = at != At::Now;
+        let mut keeps = !is_now;
         let (read_at, whole, places) = loop {
-            let read = if at == At::Now {
+            let read = if is_now {
                 scored!(
                     wanted.timeframe,
                     addresses_at,

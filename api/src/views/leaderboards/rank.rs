@@ -147,6 +147,7 @@ macro_rules! ranks_at {
                         from identity_boards h
                         where h.work_type = $5
                             and h.timeframe = $4
+                            and h.height is not null
                             and h.position <= s.position
                             and h.position < coalesce($6, 9223372036854775807)
                             and not exists (

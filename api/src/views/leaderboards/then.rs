@@ -1,15 +1,15 @@
 //! Boards as of a position.
 //!
-//! At the first block of every day the boards are kept whole, up to so many places. A board as of a position is the newest
-//! of them before it, without those that have changed since, and these as they stood at the position. So the cost is what
-//! changed within a day, however long ago that was and however much has happened since. Behind the places that are kept
-//! nothing is known of those that did not change: whoever asks about that is told so, and asks again without the kept board,
-//! which costs one look-up for everybody.
+//! At the first block of every day, and every so many positions, the boards are kept, up to so many places. A board as of a
+//! position is the newest of them before it, without those that have changed since, and these as they stood at the position.
+//! So the cost is what has changed since that board, however long ago that was and however much has happened since. Behind
+//! the places that are kept nothing is known of those that did not change: whoever asks about that is told so, and asks again
+//! without the kept board, which reads everybody and looks up those that have changed since the position.
 
 /// As [`super::standing_now`], as of a position. `$use` is a parameter, whether to begin with the board that was kept;
 /// `exact` is whether `ahead` can be relied on. More names of what it is made of are in reach: `base` (that board), `entries`
-/// (its places), `moved` (who has changed since, as they stood then, and whether they had a place before), and `board` (all places that are known, with `rank`
-/// and whether they come `before_cut`, the last place that was kept).
+/// (its places), `moved` (who has changed since, as they stood then, and whether they had a place before), and `board` (all
+/// places that are known, with `rank` and whether they come `before_cut`: before anybody who is not known).
 macro_rules! standing_then {
     (
         {
@@ -63,16 +63,25 @@ macro_rules! standing_then {
                             order by "# + $member + r#", i.from_position desc
                         )
                         union all
+                        -- Without a board: everybody, looked up where the current row is of a later moment.
+                        select "# + $values + ", " + $ranked + " as ranked, i." + $score + r#" as score, true
+                        from "# + $table + r#" i
+                        where not "# + $use + r#"::boolean
+                            and i.work_type = $5
+                            and i.from_position <= s.position
+                        union all
                         select i.*
                         from (
                             select "# + $keys + " from " + $table + r#" c
                             where not "# + $use + r#"::boolean
                                 and c.work_type = $5
+                                and c.from_position > s.position
                             union
                             select "# + $keys + " from " + $versions + r#" c
                             where not "# + $use + r#"::boolean
                                 and c.work_type = $5
                                 and not c.present
+                                and c.from_position > s.position
                         ) k
                         cross join lateral (
                             select "# + $values + ", " + $ranked + " as ranked, i." + $score + r#" as score, i.present
@@ -104,12 +113,10 @@ macro_rules! standing_then {
                 ), cut as materialized (
                     select b.is_whole, b.scores[b.places] as score, b.last_ats[b.places] as last_at
                     from base b
-                ), board as materialized (
+                ), placed as materialized (
                     select x.*, row_number() over (
                         order by x.score desc, x.last_at, x.tie, x.tie_source, x.place
-                    ) as rank, e.is_whole is not false or coalesce(
-                        x.score > e.score or (x.score = e.score and x.last_at < e.last_at), false
-                    ) as before_cut
+                    ) as rank
                     from (
                         select m.member, m.score, m.last_at, m.tie, m.tie_source, null::bigint as place
                         from moved m
@@ -117,8 +124,15 @@ macro_rules! standing_then {
                         union all
                         select u.member, u.score, u.last_at, "# + $kept_tie + r#", u.place
                         from entries u
-                        where u.member not in (select m.member from moved m)
+                        left join moved m on m.member = u.member
+                        where m.member is null
                     ) x
+                ), board as materialized (
+                    -- Whoever is not known did not change, and stands behind the last place that was kept.
+                    select x.*, e.is_whole is not false
+                        or coalesce(x.rank <= (select max(k.rank) from placed k where k.place is not null), false)
+                        or coalesce(x.score > e.score or (x.score = e.score and x.last_at < e.last_at), false) as before_cut
+                    from placed x
                     left join cut e on true
                 )
             "#),
@@ -187,6 +201,8 @@ macro_rules! page_then {
                 cross join lateral (
                     select k.skip, n.exact and (
                         k.skip >= n.ranked
+                        -- In the middle is who is not ranked: that is a page without places.
+                        or ($6 is null and n.ahead is null)
                         or (select count(*) from board x where x.before_cut) >= least(k.skip + $7, n.ranked)
                     ) as exact
                     from (

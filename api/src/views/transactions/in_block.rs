@@ -35,6 +35,7 @@ impl Query for BlockTransactions {
         let (at, counted, found) = transactions_of!(
             db,
             at,
+            VIEWS,
             r#"
                 select
                     b.source_id, t.position, b.stands, b.tx_count as counted, null::bytea as body,

@@ -16,6 +16,7 @@ macro_rules! newest {
         transactions_of!(
             $db,
             $at,
+            VIEWS,
             (r#"
                 select
                     src.source_id, t.position, true as stands, h.counted, null::bytea as body,

@@ -1,5 +1,5 @@
-//! An identity that several sources have registered: which registrations stand behind the earliest and do not mean the same.
-//! Somebody claims at one source what is somebody else's at another: that is worth knowing of, and counts there alone.
+//! An identity that several sources have registered: which registrations stand behind the earliest and are by another
+//! account. Somebody claims at one source what is somebody else's at another: that is worth knowing of, and counts there alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,8 +12,8 @@ use super::recognition::recognises;
 use super::{Claim, ClaimKey, Contested, ContestedKey, ContestedTable, Identities};
 use crate::projections::World;
 
-const DETAIL: &str = "another source had registered the identity before, for another account or with another key; what is \
-                      said here counts on this chain alone";
+const DETAIL: &str = "another source had registered the identity before, for another account; what is said here counts on \
+                      this chain alone";
 
 impl Identities {
     /// The claims of all sources to an identity that stand, the earliest first.
@@ -27,11 +27,10 @@ impl Identities {
         claims
     }
 
-    /// The identities that a source has registered, or given another key, in this unit.
-    pub(super) fn with_other_keys(&self) -> BTreeSet<Vec<u8>> {
-        let key = |claim: &Claim| (claim.key_alg.clone(), claim.public_key.clone(), claim.key_proven);
-        let changes = self.claims.changes().filter(|(_, before, now)| before.map(key) != now.map(key));
-        changes.map(|(claim, _, _)| claim.identity_id.clone()).collect()
+    /// The identities that a source has registered in this unit.
+    pub(super) fn newly_registered(&self) -> BTreeSet<Vec<u8>> {
+        let new = self.claims.changes().filter(|(_, before, _)| before.is_none());
+        new.map(|(claim, _, _)| claim.identity_id.clone()).collect()
     }
 
     /// Level two: of all sources' claims to each identity, those behind the earliest that are not recognised by it. What was
@@ -68,13 +67,11 @@ impl Identities {
     }
 }
 
-/// The identities that a batch registers or gives another key.
-pub(super) fn registered_or_rotated(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
+/// The identities that a batch registers.
+pub(super) fn registered(batch: &[LoggedUnit]) -> BTreeSet<Vec<u8>> {
     let events = batch.iter().flat_map(|unit| &unit.events);
     let ids = events.filter_map(|event| {
         if let Event::IdentityRegistered(body) = &event.event {
-            Some(body.identity_id.get().as_bytes().to_vec())
-        } else if let Event::KeyRotated(body) = &event.event {
             Some(body.identity_id.get().as_bytes().to_vec())
         } else {
             None

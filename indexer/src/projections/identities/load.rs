@@ -27,7 +27,7 @@ pub(super) async fn by_identity(
             r#"
             select
                 source_id, identity_id, controller, key_alg, public_key, display_name, search_name, avatar_hash, bio,
-                stats_visibility, created_at, updated_at, claim_position, coalesce(key_proven, false) as "key_proven!"
+                stats_visibility, created_at, updated_at, claim_position
             from identity_claims
             where identity_id = any($1)
             "#,
@@ -48,7 +48,6 @@ pub(super) async fn by_identity(
                 created_at: row.created_at,
                 updated_at: row.updated_at,
                 claim_position: row.claim_position,
-                key_proven: row.key_proven,
             };
             (ClaimKey { source_id: row.source_id, identity_id: row.identity_id }, claim)
         });

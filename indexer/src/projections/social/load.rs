@@ -16,7 +16,6 @@ pub(super) async fn edges(
     edges: BTreeSet<EdgeKey>,
     world: &World,
 ) -> Result<(), StoreError> {
-    social.pairs = edges.clone();
     if edges.is_empty() {
         return Ok(());
     }

@@ -7,7 +7,6 @@ use schema::store::StoreError;
 use sqlx::PgConnection;
 
 use super::{Claim, ClaimKey, ContestedKey, Holder, HolderKey, Owner, OwnerKey, Wallets, holder};
-use crate::projections::identities::recognition::RecognitionChange;
 
 impl Wallets {
     /// The holder of a wallet and the claims that stand behind the holder's, from all claims; and with them the owner.
@@ -39,24 +38,6 @@ impl Wallets {
                 self.owners.set(OwnerKey { address_id }, Owner { identity_id, source_id, claim_position });
             }
             None => self.owners.remove(OwnerKey { address_id }),
-        }
-    }
-
-    /// Decides again about the wallets of those whose word ceased to count, or counts again.
-    pub(super) fn own_again(&mut self, changes: &[RecognitionChange]) {
-        self.recognition.follow(changes);
-        if changes.is_empty() {
-            return;
-        }
-        let changed: BTreeSet<(i32, &[u8])> = changes
-            .iter()
-            .map(|change| (change.registration.source_id, change.registration.identity_id.as_slice()))
-            .collect();
-        let held =
-            self.holders.range(..).filter(|(_, row)| changed.contains(&(row.source_id, row.identity_id.as_slice())));
-        let held: Vec<i64> = held.map(|(key, _)| key.address_id).collect();
-        for address_id in held {
-            self.own(address_id);
         }
     }
 

@@ -18,12 +18,12 @@ pub(super) struct Wanted {
     pub links: BTreeSet<LinkKey>,
     /// Claims made or removed; all claims to the same wallets are read with them, to choose among them.
     pub claims: BTreeSet<ClaimKey>,
-    /// Wallets that may gain or lose their owner because the word of a source does or does not count.
+    /// Wallets that may gain or lose their owner because a retraction decided whether the word of a source counts.
     pub held: BTreeSet<i64>,
 }
 
 /// The wallets that are somebody's on the chains of some registrations.
-pub(in crate::projections) async fn held(
+pub(super) async fn held(
     db: &mut PgConnection,
     registrations: &BTreeSet<Registration>,
 ) -> Result<BTreeSet<i64>, StoreError> {

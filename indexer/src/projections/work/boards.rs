@@ -1,5 +1,5 @@
-//! The boards at the first block of every UTC day: where each stood on that day, and what boards as of a later moment are
-//! made from.
+//! Boards that are kept: those at the first block of every UTC day, which say where each stood on that day, and some more
+//! where a day is long. Boards as of a later moment are made from them.
 //!
 //! Only the first places of each board are kept: a day costs what it costs, however many are ranked. A board says what the
 //! boards said as of its position, so it is made of the rows as of that position, however many units the batch goes on for.
@@ -7,60 +7,89 @@
 use chrono::{DateTime, Utc};
 use schema::chain::Height;
 use schema::event::Position;
-use schema::store::StoreError;
+use schema::store::{LoggedUnit, StoreError};
 use sqlx::PgConnection;
 
 use crate::projections::Moment;
 
-/// Places of a board that are kept of each day.
+/// Places that are kept of a board of identities.
 const PLACES: i64 = 2_000;
+/// The same of addresses, of which there are more.
+const ADDRESS_PLACES: i64 = 10_000;
 /// Boards of addresses are kept again when that many of their totals have changed since the last time, or as many as were
 /// ranked then: they serve boards as of a position alone, whose cost is what has changed since.
 const ADDRESS_CHANGES: i64 = 2_000;
 /// Types that have a board.
 const BOARDS: [&str; 6] = ["boinc", "nuw", "bandwidth", "compute", "ceremony", "all"];
 
-/// A block of the clock source that began a UTC day.
+/// How far apart in the log boards are kept besides those of the days, in positions: a bound on what a board as of a position
+/// costs when a day goes on and on, or the clock stands still.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Day {
-    source_id: i32,
-    position: i64,
-    height: i64,
-    block_time: DateTime<Utc>,
-}
+pub struct BoardsEvery(pub i64);
 
-impl Day {
-    /// The day that the block of a moment begins.
-    pub(super) fn of(moment: &Moment<'_>) -> Option<Self> {
-        Some(Self {
-            source_id: moment.event.source_id.0,
-            position: moment.unit.end_position.0,
-            height: moment.event.height.map(Height::to_db)?,
-            block_time: moment.event.occurred_at,
-        })
+impl Default for BoardsEvery {
+    fn default() -> Self {
+        Self(50_000)
     }
 }
 
-/// Keeps the boards at the beginning of some days. The versions of the batch have been written and not been published yet: a
+/// A unit at whose end boards are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    source_id: i32,
+    position: i64,
+    /// Height and time of the block that began a UTC day.
+    day: Option<(i64, DateTime<Utc>)>,
+}
+
+impl Kept {
+    /// The boards of the day that the block of a moment begins. The block must be of the clock source.
+    pub(super) fn of_day(moment: &Moment<'_>) -> Option<Self> {
+        Some(Self {
+            source_id: moment.event.source_id.0,
+            position: moment.unit.end_position.0,
+            day: Some((moment.event.height.map(Height::to_db)?, moment.event.occurred_at)),
+        })
+    }
+
+    /// The boards at the end of a unit that reaches the next so many positions of the log.
+    pub(super) fn between_days(unit: &LoggedUnit, every: BoardsEvery) -> Option<Self> {
+        let steps = |position: i64| position.div_euclid(every.0);
+        let reaches = steps(unit.end_position.0) > steps(unit.first_position.0 - 1);
+        reaches.then_some(Self { source_id: unit.source_id.0, position: unit.end_position.0, day: None })
+    }
+
+    /// Whether they are those as of a position.
+    pub(super) fn is_at(&self, position: Position) -> bool {
+        self.position == position.0
+    }
+}
+
+/// Keeps the boards at the end of some units. The versions of the batch have been written and not been published yet: a
 /// row as of a position is the newest of these up to there, or else the current one, which is as of `before`.
-pub(super) async fn write(db: &mut PgConnection, days: &[Day], before: Position) -> Result<(), StoreError> {
-    if days.is_empty() {
+pub(super) async fn write(db: &mut PgConnection, kept: &[Kept], before: Position) -> Result<(), StoreError> {
+    if kept.is_empty() {
         return Ok(());
     }
     // Its cost is that of ordering everybody who is ranked. Those of one type are found by their index: the tables hold all
     // types, and many dead rows while the views catch up.
     sqlx::raw_sql("set local statement_timeout = 0; set local enable_seqscan = off").execute(&mut *db).await?;
-    for day in days {
+    for kept in kept {
         for work_type in BOARDS {
-            of_identities(db, day, before, work_type).await?;
-            of_addresses(db, day, before, work_type).await?;
+            of_identities(db, kept, before, work_type).await?;
+            of_addresses(db, kept, before, work_type).await?;
         }
     }
     sqlx::raw_sql("set local enable_seqscan = on").execute(&mut *db).await?;
     Ok(())
 }
 
-async fn of_identities(db: &mut PgConnection, day: &Day, before: Position, work_type: &str) -> Result<(), StoreError> {
+async fn of_identities(
+    db: &mut PgConnection,
+    kept: &Kept,
+    before: Position,
+    work_type: &str,
+) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         insert into identity_boards (
@@ -82,7 +111,7 @@ async fn of_identities(db: &mut PgConnection, day: &Day, before: Position, work_
             where w.work_type = $1
                 and w.ranked
                 and w.score > 0
-                and w.identity_id not in (select s.identity_id from since s)
+                and not exists (select 1 from since s where s.identity_id = w.identity_id)
             union all
             select s.identity_id, s.score, s.score_day, s.score_week, s.score_month, s.last_at
             from since s
@@ -121,10 +150,10 @@ async fn of_identities(db: &mut PgConnection, day: &Day, before: Position, work_
         ) b
         "#,
         work_type,
-        day.source_id,
-        day.position,
-        day.height,
-        day.block_time,
+        kept.source_id,
+        kept.position,
+        kept.day.map(|(height, _)| height),
+        kept.day.map(|(_, block_time)| block_time),
         before.0,
         PLACES
     )
@@ -133,7 +162,7 @@ async fn of_identities(db: &mut PgConnection, day: &Day, before: Position, work_
     Ok(())
 }
 
-async fn of_addresses(db: &mut PgConnection, day: &Day, before: Position, work_type: &str) -> Result<(), StoreError> {
+async fn of_addresses(db: &mut PgConnection, kept: &Kept, before: Position, work_type: &str) -> Result<(), StoreError> {
     sqlx::query!(
         r#"
         insert into address_boards (work_type, timeframe, source_id, position, ranked, addresses, scores, last_ats)
@@ -153,7 +182,12 @@ async fn of_addresses(db: &mut PgConnection, day: &Day, before: Position, work_t
             from address_work w
             where w.work_type = $1
                 and w.score > 0
-                and w.address_id not in (select s.address_id from since s)
+                and not exists (
+                    select 1
+                    from since s
+                    where s.source_id = w.source_id
+                        and s.address_id = w.address_id
+                )
             union all
             select
                 s.source_id, s.address_id, s.miner_address, s.score, s.score_day, s.score_week, s.score_month, s.last_at
@@ -220,10 +254,10 @@ async fn of_addresses(db: &mut PgConnection, day: &Day, before: Position, work_t
         ), 0)
         "#,
         work_type,
-        day.source_id,
-        day.position,
+        kept.source_id,
+        kept.position,
         before.0,
-        PLACES,
+        ADDRESS_PLACES,
         ADDRESS_CHANGES
     )
     .execute(db)

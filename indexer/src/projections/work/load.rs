@@ -11,9 +11,8 @@ use super::people::{IdentityKey, IdentityWork, Person};
 use super::score::{Windows, hour_of};
 use super::totals::{AddressKey, AddressWork, Clock, ClockKey, Hour, HourKey};
 use super::{Work, clock_source, edges};
+use crate::projections::World;
 use crate::projections::balances::exact;
-use crate::projections::identities::recognition;
-use crate::projections::{World, wallets};
 
 /// Everything that the fold of a batch asks for.
 pub(super) async fn batch(
@@ -31,9 +30,6 @@ pub(super) async fn batch(
     hours(work, db, needs.hours).await?;
     needs.addresses.extend(expiring(work, db, batch, world).await?);
     needs.identities.extend(claimants(db, &needs.linked).await?);
-    let at_stake = recognition::at_stake(db, batch, world).await?;
-    needs.addresses.extend(wallets::held(db, &at_stake).await?);
-    needs.identities.extend(at_stake.into_iter().map(|registration| registration.identity_id));
     people(work, db, needs.addresses, needs.identities).await?;
     edges::load(work, db, losses).await
 }

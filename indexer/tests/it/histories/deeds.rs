@@ -10,11 +10,11 @@ const TYPES: [&str; 8] = ["boinc", "boinc", "boinc", "nuw_dag", "nuw_zk", "bandw
 /// Submissions share few ids, so that some are repeated and rejected.
 const SUBMISSIONS: usize = 16;
 
-/// Anything that may be done where identities get new keys more often.
-pub fn deed_with_keys() -> impl Strategy<Value = String> {
+/// Anything that may be done, with more follows and stakes.
+pub fn deed_of_two() -> impl Strategy<Value = String> {
     prop_oneof![
-        30 => deed(),
-        2 => (acted(4), 0..2_u8).prop_map(|((who, by), key)| cast::rotate_key(by, who, key, true)),
+        12 => deed(),
+        1 => stakes(),
         2 => follows(),
     ]
 }

@@ -58,13 +58,13 @@ impl Teller {
         self.told.join(" | ")
     }
 
-    /// Everybody registers, each with a wallet of their own that stakes; so do two oracles. Something is to be voted on. Each
-    /// identity has the key that is given, and is somebody else's where `is_taken`: of the next one in the row.
-    pub fn introduce(&mut self, keys: [u8; 4], is_taken: [bool; 4]) {
+    /// Everybody registers, each with a wallet of their own that stakes; so do two oracles. Something is to be voted on. An
+    /// identity is somebody else's where `is_taken`: of the next one in the row.
+    pub fn introduce(&mut self, is_taken: [bool; 4]) {
         let mut deeds = vec![cast::register_oracle("origin", 0), cast::register_oracle("origin", 1)];
         let visibility = ["public", "public", "public", "private"];
         let by = |who: usize| PEOPLE[if is_taken[who] { (who + 1) % 4 } else { who }];
-        deeds.extend((0..4).map(|who| cast::register_with(by(who), who, keys[who], visibility[who])));
+        deeds.extend((0..4).map(|who| cast::register(by(who), who, visibility[who])));
         self.block(Shift::By(0), false, &deeds);
         let mut deeds: Vec<String> = (0..4).map(|who| cast::link(by(who), who, who, cast::Proved::Well)).collect();
         deeds

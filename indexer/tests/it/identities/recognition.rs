@@ -1,4 +1,4 @@
-//! Somebody registers somebody else's id at another source: what is said there counts there alone, until it is recognised.
+//! An id is registered at several sources: what is said there counts beyond them if it is by the same account as what is shown.
 
 use config::postgres::Role;
 use indexer::projector::Projector;
@@ -40,15 +40,15 @@ fn of_alice() -> [Vec<String>; 2] {
     ]
 }
 
-/// Mallory registers her id elsewhere with some key, has a wallet that worked for 2 and stakes 5, follows and is followed.
-fn of_mallory(key: u8) -> [Vec<String>; 2] {
+/// Somebody registers her id elsewhere with some key, has a wallet that worked for 2 and stakes 5, follows and is followed.
+fn elsewhere(by: &str, key: u8) -> [Vec<String>; 2] {
     [
-        vec![oracle(), cast::register_with("mallory", CONTESTED, key, "public"), bob_registers()],
+        vec![oracle(), cast::register_with(by, CONTESTED, key, "public"), bob_registers()],
         vec![
-            cast::link("mallory", CONTESTED, 1, Proved::Well),
+            cast::link(by, CONTESTED, 1, Proved::Well),
             cast::stake("stake", 1, 5),
             work("b", 1, "2"),
-            cast::follow("follow", "mallory", CONTESTED, FRIEND),
+            cast::follow("follow", by, CONTESTED, FRIEND),
             cast::follow("follow", "bob", FRIEND, CONTESTED),
         ],
     ]
@@ -121,54 +121,59 @@ const OF_BOTH: [&str; 7] = [
     "wallet of 1 at one",
     "wallet of 1 at two",
 ];
+/// What counts when only who is elsewhere is meant.
+const OF_THE_OTHER: [&str; 6] = [
+    "1 follows 2 at two",
+    "1 has 1 and follows 1",
+    "1 worked for 2",
+    "2 follows 1 at two",
+    "2 has 1 and follows 1",
+    "wallet of 1 at two",
+];
+/// What counts of nobody.
+const OF_NOBODY: [&str; 0] = [];
 /// What chain two holds to be so, all the time.
 const AT_TWO: [&str; 4] = ["1 follows 2", "1 has power 5", "2 follows 1", "wallet of 1"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_impostor_follows_nobody_and_works_for_nobody() {
-    // With a key of her own, and with the key that everybody can read.
+    // With a key of her own, and with the key that everybody can read; she also repeats Alice's proof of it.
     for key in [1, 0] {
-        let ([one_1, one_2], [two_1, two_2]) = (of_alice(), of_mallory(key));
+        let ([one_1, one_2], [two_1, two_2]) = (of_alice(), elsewhere("mallory", key));
+        let alice_proves = [cast::rotate_key("alice", CONTESTED, 0, true)];
         let friend = [cast::link("bob", FRIEND, 2, Proved::Well), work("c", 2, "4")];
+        let mallory_repeats = [cast::rotate_key("mallory", CONTESTED, 0, true)];
+        let one = blocks(&[&one_1, &one_2, &alice_proves]);
         let mut sources =
-            Sources::new(&[("one", &blocks(&[&one_1, &one_2])), ("two", &blocks(&[&two_1, &two_2, &friend]))]).await;
-        sources.to("one", 3).await;
+            Sources::new(&[("one", &one), ("two", &blocks(&[&two_1, &two_2, &friend, &mallory_repeats]))]).await;
+        sources.to("one", 4).await;
         sources.to("two", 3).await;
         assert_eq!(sources.counting().await, OF_ALICE);
         assert_eq!(sources.at("two").await, AT_TWO, "on its own chain it counts");
-        sources.to("two", 4).await;
-        let expected = ["1 worked for 1", "2 worked for 4", "wallet of 1 at one", "wallet of 2 at two"];
-        assert_eq!(sources.counting().await, expected, "who is the same person counts at both");
+        for steps in [4, 5] {
+            sources.to("two", steps).await;
+            let expected = ["1 worked for 1", "2 worked for 4", "wallet of 1 at one", "wallet of 2 at two"];
+            assert_eq!(sources.counting().await, expected, "who is the same person counts at both");
+        }
         sources.assert_lawful().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_make_a_registration_recognised_and_unrecognised() {
-    let ([one_1, one_2], [two_1, two_2]) = (of_alice(), of_mallory(1));
-    let rotate = |by: &str, key: u8, is_proved: bool| cast::rotate_key(by, CONTESTED, key, is_proved);
-    let one = blocks(&[&one_1, &one_2, &[rotate("alice", 2, true)], &[]]);
-    let two = blocks(&[
-        &two_1,
-        &two_2,
-        &[rotate("mallory", 0, false), rotate("bob", 0, true)],
-        &[rotate("mallory", 0, true)],
-        &[rotate("mallory", 3, true), rotate("mallory", 0, true)],
-        &[rotate("mallory", 2, true)],
-    ]);
-    let one = format!("{one} | ~2 | 3': | 4: ");
-    let two = format!("{two} | ~3 | 4': ");
+async fn the_same_account_is_the_same_person_whatever_its_keys() {
+    let ([one_1, one_2], [two_1, two_2]) = (of_alice(), elsewhere("alice", 1));
+    let one = blocks(&[&one_1, &one_2, &[cast::rotate_key("alice", CONTESTED, 2, true)]]);
+    let two = blocks(&[&two_1, &two_2, &[cast::rotate_key("alice", CONTESTED, 3, true)]]);
+    let two = format!("{two} | ~1 | 2': {}", two_2.join(", "));
     for restarts in [false, true] {
         let mut sources = Sources::new(&[("one", &one), ("two", &two)]).await;
         for (source, steps, expected, why) in [
             ("one", 3, &OF_ALICE[..], "nobody else is there"),
-            ("two", 4, &OF_ALICE, "neither an unproven key nor a stranger changes anything"),
-            ("two", 5, &OF_BOTH, "who has the key is the same person"),
-            ("two", 6, &OF_BOTH, "what counts is the key at the end of a block"),
-            ("one", 4, &OF_ALICE, "the key that is shown is another now"),
-            ("two", 7, &OF_BOTH, "and now the same again"),
-            ("one", 7, &OF_ALICE, "the new key at one was retracted"),
-            ("two", 9, &OF_ALICE, "so were all proven keys at two"),
+            ("two", 2, &OF_ALICE, "she has done nothing there"),
+            ("two", 3, &OF_BOTH, "she has another key, and is the same person"),
+            ("one", 4, &OF_BOTH, "so she is with a new key"),
+            ("two", 4, &OF_BOTH, "at either chain"),
+            ("two", 6, &OF_BOTH, "what was undone was said again"),
         ] {
             if restarts {
                 sources.restart().await;
@@ -183,30 +188,56 @@ async fn keys_make_a_registration_recognised_and_unrecognised() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_winner_is_retracted_another_is_shown_and_counts() {
-    let ([one_1, one_2], [two_1, two_2]) = (of_alice(), of_mallory(1));
+    let ([one_1, one_2], [two_1, two_2]) = (of_alice(), elsewhere("mallory", 1));
     let one =
         format!("{} | ~0 | 1': {} | 2: {}", blocks(&[&one_1, &one_2]), one_1[..1].join(", "), one_1[1..].join(", "));
     let one = format!("{one} | 3: {}", one_2.join(", "));
     let two = format!("{} | ~0 | 1': {} | 2: ", blocks(&[&two_1, &two_2]), oracle());
-    let mut sources = Sources::new(&[("one", &one), ("two", &two)]).await;
-    sources.to("one", 3).await;
-    sources.to("two", 3).await;
-    assert_eq!(sources.counting().await, OF_ALICE);
-    sources.to("one", 5).await;
-    let of_mallory = [
-        "1 follows 2 at two",
-        "1 has 1 and follows 1",
-        "1 worked for 2",
-        "2 follows 1 at two",
-        "2 has 1 and follows 1",
-        "wallet of 1 at two",
-    ];
-    assert_eq!(sources.counting().await, of_mallory, "nobody else is registered");
-    sources.to("one", 7).await;
-    assert_eq!(sources.counting().await, of_mallory, "whoever comes later is not recognised");
-    assert_eq!(sources.at("one").await, ["wallet of 1"]);
-    sources.to("two", 6).await;
-    assert_eq!(sources.counting().await, OF_ALICE);
-    assert_eq!(sources.at("two").await, Vec::<String>::new());
-    sources.assert_lawful().await;
+    for restarts in [false, true] {
+        let mut sources = Sources::new(&[("one", &one), ("two", &two)]).await;
+        for (source, steps, expected, why) in [
+            ("one", 3, &OF_ALICE[..], "nobody else is there"),
+            ("two", 3, &OF_ALICE, "the other account is not meant"),
+            ("one", 5, &OF_THE_OTHER, "nobody else is registered"),
+            ("one", 7, &OF_THE_OTHER, "whoever comes later is not recognised"),
+            ("two", 6, &OF_ALICE, "nobody else is registered"),
+        ] {
+            if restarts {
+                sources.restart().await;
+            }
+            sources.to(source, steps).await;
+            assert_eq!(sources.counting().await, expected, "{why}");
+        }
+        assert_eq!(sources.at("one").await, ["wallet of 1"]);
+        assert_eq!(sources.at("two").await, Vec::<String>::new());
+        sources.assert_lawful().await;
+    }
+}
+
+/// Whom the third means is decided by the account of the second, once that is the earliest.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_winner_is_retracted_the_next_decides_who_is_recognised() {
+    let [one_1, one_2] = of_alice();
+    let one = format!("{} | ~0 | 1': {} | 2: ", blocks(&[&one_1, &one_2]), oracle());
+    let zoo = [cast::register("mallory", CONTESTED, "public"), bob_registers()];
+    let zoo = format!("{} | ~0 | 1': {} | 2: ", blocks(&[&zoo]), bob_registers());
+    for (by, with_alice, with_mallory) in
+        [("alice", &OF_BOTH[..], &OF_NOBODY[..]), ("mallory", &OF_ALICE, &OF_THE_OTHER)]
+    {
+        let [two_1, two_2] = elsewhere(by, 0);
+        let mut sources = Sources::new(&[("one", &one), ("zoo", &zoo), ("two", &blocks(&[&two_1, &two_2]))]).await;
+        for (source, steps, expected, why) in [
+            ("one", 3, &OF_ALICE[..], "nobody else is there"),
+            ("zoo", 2, &OF_ALICE, "another account has done nothing"),
+            ("two", 3, with_alice, "Alice is shown"),
+            ("one", 5, with_mallory, "Mallory is shown"),
+            ("zoo", 4, &OF_THE_OTHER, "who is left is shown"),
+        ] {
+            sources.restart().await;
+            sources.to(source, steps).await;
+            assert_eq!(sources.counting().await, expected, "{why}");
+        }
+        assert_eq!(sources.at("two").await, AT_TWO);
+        sources.assert_lawful().await;
+    }
 }

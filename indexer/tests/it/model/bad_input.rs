@@ -192,7 +192,7 @@ fn people() -> Vec<(String, Fate)> {
 /// A chain that everybody is introduced to, and then this in one block.
 fn script(bad: &[(String, Fate)]) -> String {
     let mut teller = Teller::closed();
-    teller.introduce([0; 4], [false; 4]);
+    teller.introduce([false; 4]);
     teller.block(Shift::By(0), false, &[cast::vote("bob", 1, 1, "against", 1)]);
     teller.block(Shift::By(0), false, &[cast::follow("follow", "alice", 0, 1)]);
     let said: Vec<String> = bad.iter().map(|(said, _)| said.clone()).collect();

@@ -33,7 +33,6 @@ const ROWS: &[(&str, &str, &str)] = &[
          i.stats_visibility, i.created_at, i.updated_at, i.claim_position",
         "identity_claims i join log.sources s using (source_id)",
     ),
-    ("proven keys", "s.name, @i.identity_id, #i.key_proven", "identity_claims i join log.sources s using (source_id)"),
     (
         "identities",
         "s.name, @i.identity_id, i.controller, i.key_alg, i.public_key, i.display_name, i.bio, \
@@ -132,7 +131,7 @@ const ROWS: &[(&str, &str, &str)] = &[
          r.block_time",
         "(select h.*, u.identity_id, u.score, u.last_at, u.rank from identity_boards h cross join lateral \
          unnest(h.identities, h.scores, h.last_ats) with ordinality u (identity_id, score, last_at, rank)) r join log.sources s \
-         using (source_id) where r.position <= %at and log.stands(r.source_id, r.position, %at)",
+         using (source_id) where r.height is not null and r.position <= %at and log.stands(r.source_id, r.position, %at)",
     ),
     (
         "address_boards",

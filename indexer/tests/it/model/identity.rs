@@ -15,8 +15,6 @@ pub struct Registered {
     /// Who may change it.
     pub controller: String,
     key: (String, String),
-    /// Whether the key has signed, here, that it is the identity's.
-    is_key_proven: bool,
     display_name: Option<String>,
     bio: Option<String>,
     /// Who may see its statistics.
@@ -79,7 +77,6 @@ impl Chain {
         let registered = Registered {
             controller: self.address(&body.sender),
             key: (body.key.alg.clone(), body.key.public_key.to_lowercase()),
-            is_key_proven: false,
             display_name: body.display_name.clone(),
             bio: body.bio.clone(),
             visibility: body.stats_visibility,
@@ -121,15 +118,13 @@ impl Chain {
         if let Some(known) = self.identities.get_mut(id).filter(|_| counts) {
             known.updated_at = said.time();
             known.key = (body.key.alg.clone(), body.key.public_key.to_lowercase());
-            known.is_key_proven = said.event.verdict == Some(Verdict::Verified);
         }
     }
 
-    /// Rows of `identity_claims`, and which keys are proven.
+    /// Rows of `identity_claims`.
     pub fn identity_lines(&self, lines: &mut Collected) {
         for (id, registered) in &self.identities {
             registered.add_to(lines, "identity_claims", &self.facts.name, id);
-            lines.add("proven keys", &[&self.facts.name, id, &registered.is_key_proven]);
         }
     }
 }
@@ -156,14 +151,12 @@ impl Model<'_> {
         shown
     }
 
-    /// Whether what a chain says of an identity counts everywhere: it is the chain whose registration is shown, or has the
-    /// same key there, by the same account or proven.
+    /// Whether what a chain says of an identity counts everywhere: the same account controls it there as where it is shown.
     pub fn is_recognised(&self, chain: &Chain, id: &IdentityId) -> bool {
         let shown = self.identities();
-        let Some((winner, shown)) = shown.get(id) else { return true };
+        let Some((_, shown)) = shown.get(id) else { return true };
         let Some(here) = chain.identities.get(id) else { return true };
-        let is_winner = winner.facts.source_id == chain.facts.source_id;
-        is_winner || (here.key == shown.key && (here.is_key_proven || here.controller == shown.controller))
+        here.controller == shown.controller
     }
 
     /// Rows of `identities`, and of the registrations elsewhere that do not mean them.

@@ -20,7 +20,7 @@ use crate::support::{World, connect, texts};
 /// Histories of one chain.
 const CASES: u32 = 20;
 /// Histories of two chains.
-const CASES_OF_TWO: u32 = 12;
+const CASES_OF_TWO: u32 = 14;
 /// Histories with restarts.
 const CASES_WITH_RESTARTS: u32 = 10;
 /// Tries to make a failing history smaller.

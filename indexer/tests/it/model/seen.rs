@@ -43,13 +43,13 @@ const WANTED: &[(&str, usize)] = &[
 
 /// What is looked for besides where there are two chains.
 const WANTED_OF_TWO: &[(&str, usize)] = &[
-    ("a registration that is not recognised", 10),
-    ("a registration that ceased to be recognised", 4),
-    ("a registration that is recognised again", 4),
+    ("a second registration by the same account", 10),
+    ("a second registration by another account", 10),
+    ("a registration that is recognised since an earlier one was retracted", 4),
     ("a follow that counts on its chain alone", 5),
     ("a wallet that counts on its chain alone", 5),
     ("work that counts on its chain alone", 3),
-    ("a follow or wallet that came or went with recognition", 4),
+    ("a follow or wallet that counts since then", 4),
 ];
 
 /// How many histories came across what.
@@ -154,7 +154,10 @@ impl Seen {
         self.note("a follow that counts on its chain alone", follows.len());
         self.note("a wallet that counts on its chain alone", wallets.len());
         self.note("work that counts on its chain alone", work.len());
-        self.note("a registration that is not recognised", parts("contested_identities", [0, 2]).len());
+        let by_another = parts("contested_identities", [0, 2]).len();
+        let second = parts("identity_claims", [0, 2]).len() - parts("identities", [1, 2]).len();
+        self.note("a second registration by another account", by_another);
+        self.note("a second registration by the same account", second - by_another);
     }
 
     /// What a unit changed about registrations that stood before and after it.
@@ -169,11 +172,10 @@ impl Seen {
             positions.filter(|position| stands(before, position) && stands(after, position)).collect()
         };
         let (was, is) = (contested(before), contested(after));
-        self.note("a registration that ceased to be recognised", (&is - &was).len());
-        self.note("a registration that is recognised again", (&was - &is).len());
+        self.note("a registration that is recognised since an earlier one was retracted", (&was - &is).len());
         let has_moved = |view: &str| before.get(view) != after.get(view);
         let has_followed = was != is && (has_moved("wallet_owners") || has_moved("social_connections"));
-        self.note("a follow or wallet that came or went with recognition", usize::from(has_followed));
+        self.note("a follow or wallet that counts since then", usize::from(has_followed));
     }
 
     fn look_at_fork(&mut self, before: &Model<'_>, after: &Model<'_>, unit: &LoggedUnit) {

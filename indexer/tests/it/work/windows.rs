@@ -1,10 +1,12 @@
 //! Windows slide with the clock of one source, forwards and back.
 
+use indexer::projections::work::BoardsEvery;
+use indexer::projector::Projector;
 use indexer::source::scripted::{Script, ScriptedSource};
 
-use super::{assert_rebuilt_alike, boinc, oracle, reject, script, sums, told, totals, work};
+use super::{assert_rebuilt_alike, boinc, lines, oracle, reject, script, sums, told, totals, work};
 use crate::histories::cast::{self, Proved};
-use crate::support::{World, assert_same};
+use crate::support::{World, assert_same, connect};
 
 /// A miner's work in several hours, and a clock that moves on.
 fn sliding() -> Vec<Vec<String>> {
@@ -132,4 +134,44 @@ async fn one_clock_slides_the_windows_of_every_source() {
     plain.project().await;
     assert_same(&world.rows().await, &plain.rows().await, "two sources");
     assert_rebuilt_alike(&mut world, "two sources").await;
+}
+
+/// Boards are kept within a day too, and say what the views say as of their positions.
+#[tokio::test(flavor = "multi_thread")]
+async fn boards_are_kept_however_long_a_day_is() {
+    let (bob, carol) = (1, 2);
+    let mut blocks = vec![vec![
+        oracle(),
+        cast::register("bob", bob, "public"),
+        cast::link("bob", bob, 0, Proved::Well),
+        cast::register("carol", carol, "public"),
+        cast::link("carol", carol, 1, Proved::Well),
+    ]];
+    for number in 0..12 {
+        let miner = usize::from(number % 3 == 0);
+        blocks.push(vec![boinc(&format!("w{number}"), miner, "1"), work(&format!("n{number}"), 1 - miner, "nuw_dag")]);
+    }
+    let kept = "select concat_ws(' ', b.position, b.work_type, b.timeframe, b.ranked, array(select encode(i, 'hex') from \
+                unnest(b.identities) i)::text, b.scores::text) from identity_boards b where b.height is null order by 1";
+    let then = "select concat_ws(' ', b.position, b.work_type, b.timeframe, count(x.score), array(select encode(i, 'hex') from \
+                unnest(coalesce(array_agg(x.identity_id order by x.score desc, x.last_at, x.identity_id) filter (where x.score > 0), '{}')) \
+                i)::text, coalesce(array_agg(x.score order by x.score desc, x.last_at, x.identity_id) filter (where x.score > 0), '{}')::text) \
+                from identity_boards b left join lateral (select v.* from (select distinct on (i.identity_id) i.identity_id, i.last_at, \
+                i.ranked, case b.timeframe when 'day' then i.score_day when 'week' then i.score_week when 'month' then i.score_month else \
+                i.score end as score from identity_work_versions i where i.work_type = b.work_type and i.from_position <= b.position \
+                order by i.identity_id, i.from_position desc) v where v.ranked and v.score > 0) x on true where b.height is null \
+                group by b.position, b.work_type, b.timeframe order by 1";
+    for batch_events in [1, 7, 1_000] {
+        let mut world = World::new().await;
+        world.play("chain", &script(&blocks)).await;
+        let projector = Projector::open(connect(&world.database).await, batch_events).await.expect("opens");
+        world.projector = projector.keeping_boards_every(BoardsEvery(20));
+        world.project().await;
+        let boards = lines(&world, kept).await;
+        let ends = lines(&world, "select distinct position::text from identity_boards where height is null").await;
+        assert!(ends.len() >= 3, "kept at {ends:?}");
+        assert_eq!(boards.len(), 24 * ends.len(), "every board, empty ones too");
+        assert!(boards.iter().any(|board| board.contains(" all day 2 ")), "{boards:?}");
+        assert_eq!(boards, lines(&world, then).await, "in batches of {batch_events}");
+    }
 }
