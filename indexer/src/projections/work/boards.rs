@@ -18,7 +18,7 @@ const PLACES: i64 = 2_000;
 const ADDRESS_PLACES: i64 = 10_000;
 /// Boards of addresses are kept again when that many of their totals have changed since the last time, or as many as were
 /// ranked then: they serve boards as of a position alone, whose cost is what has changed since.
-const ADDRESS_CHANGES: i64 = 2_000;
+const ADDRESS_CHANGES: i64 = 4_000;
 /// Types that have a board.
 const BOARDS: [&str; 6] = ["boinc", "nuw", "bandwidth", "compute", "ceremony", "all"];
 
@@ -72,15 +72,17 @@ pub(super) async fn write(db: &mut PgConnection, kept: &[Kept], before: Position
         return Ok(());
     }
     // Its cost is that of ordering everybody who is ranked. Those of one type are found by their index: the tables hold all
-    // types, and many dead rows while the views catch up.
-    sqlx::raw_sql("set local statement_timeout = 0; set local enable_seqscan = off").execute(&mut *db).await?;
+    // types, and many dead rows while the views catch up. Who changed in the batch is left out by a hash table: how many
+    // these are the planner cannot know.
+    let plan = "set local statement_timeout = 0; set local enable_seqscan = off; set local enable_nestloop = off";
+    sqlx::raw_sql(plan).execute(&mut *db).await?;
     for kept in kept {
         for work_type in BOARDS {
             of_identities(db, kept, before, work_type).await?;
             of_addresses(db, kept, before, work_type).await?;
         }
     }
-    sqlx::raw_sql("set local enable_seqscan = on").execute(&mut *db).await?;
+    sqlx::raw_sql("set local enable_seqscan = on; set local enable_nestloop = on").execute(&mut *db).await?;
     Ok(())
 }
 
