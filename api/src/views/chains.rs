@@ -84,7 +84,8 @@ pub struct Supply {
     pub undisclosed: String,
     /// Sum of all balances, decimal.
     pub balances_total: String,
-    /// Whether block 0 carried allocations, so that overspending is impossible.
+    /// Whether all money is known, so that overspending is impossible: block 0 carried allocations, and nothing since that
+    /// was not understood may have moved or made any (finding `supply-not-understood`).
     pub closed: bool,
 }
 

@@ -16,6 +16,8 @@ mod identity;
 mod money;
 mod work;
 
+pub use money::LATE_ALLOCATION;
+
 /// The newest version of the encoding that is understood.
 const VERSION: &str = "1";
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use schema::chain::{Address, Height};
-use schema::event::{Event, Part, Position, SourceId, TransactionApplied};
+use schema::event::{Event, Position, SourceId, TransactionApplied};
 use schema::source::FeeRule;
 use schema::store::{LoggedUnit, StoreError};
 use schema::versioned::{Rows, restore};
@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use super::findings::Findings;
 use super::{Broken, Moment, Projection, Retraction, World, addresses_of};
 
+mod closed;
 mod load;
 
 pub(crate) use load::exact;
@@ -213,39 +214,6 @@ impl Balances {
         });
     }
 
-    /// Money may have moved or come into being without our knowing: from now on a negative balance is noteworthy and no
-    /// longer proof that our arithmetic is wrong.
-    fn open(&mut self, moment: &Moment<'_>, part: Part) {
-        let by_origin = moment.tx_sender.is_some_and(|sender| moment.is_from_origin(sender));
-        if self.is_closed(moment.event.source_id) && (part == Part::Transaction || by_origin) {
-            self.edit_supply(moment.event.source_id, |supply| supply.closed = false);
-        }
-    }
-
-    fn stake(&mut self, moment: &Moment<'_>, account: &str, sender: &str, delta: i128, findings: &mut Findings) {
-        let source = moment.event.source_id;
-        let Ok(address) = moment.world.address(source, account) else { return };
-        let Some(address_id) = moment.world.address_id(source, &address) else { return };
-        let subject = Some(address.to_string());
-        if !moment.is_address(sender, address.as_str()) {
-            findings.report(moment, "stake-not-own", subject, "somebody else's money was staked or unstaked");
-            return;
-        }
-        let row = self.balances.get(&BalanceKey { source_id: source.0, address_id });
-        let (balance, staked) = row.map_or((0, 0), |row| (row.balance, row.staked));
-        if staked + delta < 0 {
-            findings.report(moment, "unstaked-too-much", subject, format!("{staked} base units were staked"));
-            return;
-        }
-        // Stake is voting power, so it must be backed by money wherever we know of all the money there is.
-        if delta > 0 && self.is_closed(source) && staked + delta > balance {
-            let detail = format!("{balance} base units were held and {staked} of them staked already");
-            findings.report(moment, "staked-too-much", subject, detail);
-            return;
-        }
-        self.edit(moment, &address, |row| row.staked += delta);
-    }
-
     /// Σ balances + undisclosed = allocated + minted − burned. The left side is summed from the rows that changed, the right
     /// side from the events, so that a lost or doubled change shows.
     fn check_conservation(&mut self, unit: &LoggedUnit) -> Result<(), Broken> {
@@ -323,10 +291,14 @@ impl Projection for Balances {
             Event::Allocated(allocated) => {
                 self.create(moment, &allocated.address, allocated.amount.get().get(), true);
             }
-            Event::Unrecognized(what) => self.open(moment, what.part),
+            Event::Unrecognized(what) if Self::may_concern_money(moment, what) => self.open(moment, findings),
+            Event::Unrecognized(_) => {}
             Event::Minted(minted) if !moment.is_from_origin(&minted.sender) || moment.sender_refuted => {
                 let subject = Some(minted.sender.clone());
-                self.open(moment, Part::Transaction);
+                // The origin's signature may be one that we misread; what anybody else mints is nothing.
+                if moment.is_from_origin(&minted.sender) {
+                    self.open(moment, findings);
+                }
                 findings.report(moment, "not-origin", subject, "only the origin account may mint");
             }
             Event::Minted(minted) => self.create(moment, &minted.address, minted.amount.get().get(), false),

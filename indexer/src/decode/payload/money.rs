@@ -6,9 +6,12 @@ use schema::event::{Allocated, Event, Minted, Role, Staked, Unstaked};
 use super::{Fields, Said, TEXT_MAX};
 use crate::decode::Misfit;
 
+/// Why an allocation is refused that comes later. It makes no money, so nothing about the chain's money is unknown after it.
+pub const LATE_ALLOCATION: &str = "an allocation outside block 0";
+
 pub(super) fn allocate(fields: &Fields<'_>) -> Result<Said, Misfit> {
     if fields.carrier.height != Height::GENESIS {
-        return Err(Misfit::new("an allocation outside block 0"));
+        return Err(Misfit::new(LATE_ALLOCATION));
     }
     creates_money(fields)?;
     let body = Allocated { address: fields.address("address")?, amount: fields.amount("amount")? };

@@ -132,13 +132,25 @@ async fn stake_is_backed_by_money_where_all_of_it_is_known() {
     assert_eq!(findings(&world).await[3..], ["staked-too-much alice", "staked-too-much alice"]);
     assert_eq!(powers(&world).await, ["1: 23 + 0 - 0", "2: 50 + 0 - 0"]);
 
-    // Where money may have come from elsewhere, as by what the origin account says, it is not known what anybody has.
-    let opened = [format!("{start} | 3: origin !no.such_kind {{}}"), format!("{everybody} | 2: | 3:")];
-    for opened in opened {
-        let world = played(&format!("{opened} | 4: {}", stake("carol", 1_000))).await;
-        let of_carol = "select own_stake::text from powers where encode(identity_id, 'hex') = repeat('3', 64)";
-        assert_eq!(ask(&world, of_carol).await, ["1000"], "{opened}");
+    // What nobody understands may have made money, but it makes no power: stake stays backed by what is known.
+    let of_carol = "select own_stake::text from powers where encode(identity_id, 'hex') = repeat('3', 64)";
+    let closed = "select closed::text from supply";
+    let late = r#"origin !genesis.allocate {"address":"carol","amount":1000}"#;
+    let minted = r#"carol !reward.mint {"address":"carol","amount":1000}"#;
+    for (what, is_closed) in [("origin !no.such_kind {}", "false"), (late, "true"), (minted, "true")] {
+        let world = played(&format!("{start} | 3: {what} | 4: {}", stake("carol", 1_000))).await;
+        assert_eq!(ask(&world, closed).await, [is_closed], "{what}");
+        assert_eq!(ask(&world, of_carol).await, Vec::<String>::new(), "{what}");
+        let codes = findings(&world).await;
+        assert_eq!(
+            codes.iter().any(|code| code.starts_with("supply-not-understood")),
+            is_closed == "false",
+            "{codes:?}"
+        );
     }
+    // Where not all money was known from the beginning it is not known what anybody has.
+    let world = played(&format!("{everybody} | 2: | 3: | 4: {}", stake("carol", 1_000))).await;
+    assert_eq!(ask(&world, of_carol).await, ["1000"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -193,7 +193,7 @@ impl Chain {
             Event::TransactionApplied(body) => self.transfer(said, body),
             Event::Allocated(body) => self.allocate(said, body),
             Event::Minted(body) => self.mint(said, body),
-            Event::Unrecognized(body) => self.not_understood(said, body.part),
+            Event::Unrecognized(body) => self.not_understood(said, body),
             Event::Staked(body) => self.stake(said, &body.account, &body.sender, i128::from(body.amount.get().get())),
             Event::Unstaked(body) => {
                 self.stake(said, &body.account, &body.sender, -i128::from(body.amount.get().get()));

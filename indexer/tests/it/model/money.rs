@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use schema::event::{Allocated, Minted, Part, TransactionApplied};
+use schema::event::{Allocated, Minted, Part, TransactionApplied, Unrecognized};
 use schema::source::FeeRule;
 
 use super::chain::{Chain, Said};
@@ -40,6 +40,7 @@ pub struct Money {
     undisclosed: i128,
     /// Whether block 0 handed out all there is, and everything since was understood.
     is_closed: bool,
+    began_closed: bool,
     is_there: bool,
 }
 
@@ -99,12 +100,15 @@ impl Chain {
         self.account(said, &body.address).minted += amount;
         self.money.allocated += amount;
         self.money.is_closed |= !self.facts.off_block_state;
+        self.money.began_closed |= !self.facts.off_block_state;
     }
 
     /// Money that the chain makes.
     pub fn mint(&mut self, said: &Said<'_>, body: &Minted) {
         if self.not_by_origin(said, &body.sender).is_some() {
-            self.money.is_closed = false;
+            if self.facts.kind.origin() == Some(body.sender.as_str()) {
+                self.open(said);
+            }
             return self.wrong(said.position(), "not-origin");
         }
         let amount = i128::from(body.amount.get().get());
@@ -113,10 +117,16 @@ impl Chain {
     }
 
     /// What nobody understood may have moved money, or made some.
-    pub fn not_understood(&mut self, said: &Said<'_>, part: Part) {
+    pub fn not_understood(&mut self, said: &Said<'_>, what: &Unrecognized) {
         let by_origin = said.tx_sender.is_some_and(|sender| self.facts.kind.origin() == Some(sender));
-        if part == Part::Transaction || by_origin {
-            self.money.is_closed = false;
+        if what.part == Part::Transaction || by_origin && what.reason != "an allocation outside block 0" {
+            self.open(said);
+        }
+    }
+
+    fn open(&mut self, said: &Said<'_>) {
+        if std::mem::take(&mut self.money.is_closed) {
+            self.noted(said.position(), "supply-not-understood");
         }
     }
 
@@ -130,7 +140,7 @@ impl Chain {
             self.wrong(said.position(), "stake-not-own");
         } else if staked + amount < 0 {
             self.wrong(said.position(), "unstaked-too-much");
-        } else if self.money.is_closed && amount > 0 && amount > balance - staked {
+        } else if self.money.began_closed && amount > 0 && amount > balance - staked {
             self.wrong(said.position(), "staked-too-much");
         } else {
             self.account(said, account).staked += amount;
