@@ -59,15 +59,21 @@ create table oracle_types (
     oracle_id text not null,
     work_type text not null,
     accepted bigint not null,
-    rejected bigint not null
+    rejected bigint not null,
+    refuted bigint not null,
+    unproven bigint not null
 );
-comment on table oracle_types is 'Shares of an oracle''s work by type.';
+comment on table oracle_types is 'Shares of an oracle''s work, and of what is said in its name, by type.';
 comment on column oracle_types.source_id is 'Source.';
 comment on column oracle_types.oracle_id is 'The oracle.';
 comment on column oracle_types.work_type is 'Type of work as the record spells it.';
 comment on column oracle_types.accepted is 'Accepted submissions of the type.';
 comment on column oracle_types.rejected is 'Rejections of the type.';
+comment on column oracle_types.refuted is 'Submissions of the type with a signature in its name that does not hold.';
+comment on column oracle_types.unproven is 'Submissions and rejections of the type in its name that nothing proves to be its own.';
 select log.versioned('oracle_types', array['source_id', 'oracle_id', 'work_type']);
+-- Anybody can name an oracle beside any type: the types that it decided on are found without a walk through all those.
+create index oracle_types_versions_decided on oracle_types_versions (source_id, oracle_id, work_type, from_position) where accepted + rejected > 0;
 
 create table oracle_hours (
     source_id integer not null,
@@ -75,7 +81,8 @@ create table oracle_hours (
     hour integer not null,
     accepted bigint not null,
     rejected bigint not null,
-    refuted bigint not null
+    refuted bigint not null,
+    unproven bigint not null
 );
 comment on table oracle_hours is 'An oracle''s activity by hour of block time.';
 comment on column oracle_hours.source_id is 'Source.';
@@ -84,6 +91,7 @@ comment on column oracle_hours.hour is 'Full hours since 1970-01-01T00:00:00Z.';
 comment on column oracle_hours.accepted is 'Accepted submissions in the hour.';
 comment on column oracle_hours.rejected is 'Rejections in the hour.';
 comment on column oracle_hours.refuted is 'Refuted signatures in the hour.';
+comment on column oracle_hours.unproven is 'Submissions and rejections in its name in the hour that nothing proves to be its own.';
 select log.versioned('oracle_hours', array['source_id', 'oracle_id', 'hour']);
 
 create table oracle_latencies (

@@ -203,7 +203,49 @@ pub struct ProblemSchema {
     /// What is wrong here, in a plain sentence.
     pub detail: String,
     /// The parameter to blame, where one is.
+    #[schema(nullable = false, example = "limit")]
     pub parameter: Option<String>,
+    /// The nearest name or word that is known, where an unknown one was given.
+    #[schema(nullable = false, example = "kind")]
+    pub nearest: Option<String>,
+    /// Position up to which was looked, or to which the views have come, where it matters.
+    #[schema(nullable = false, example = 5000)]
+    pub position: Option<i64>,
+    /// Newest position of the log, where a position was asked for that is not there.
+    #[schema(nullable = false, example = 5010)]
+    pub log_position: Option<i64>,
+    /// The last position that this log and the one read before can have in common; of `/problems/log-rewritten`.
+    #[schema(nullable = false, example = 4990)]
+    pub last_common_position: Option<i64>,
+    /// First position as of which there still are answers; of `/problems/pruned`.
+    #[schema(nullable = false, example = 1000)]
+    pub horizon: Option<i64>,
+    /// The height asked for, where no block is known there.
+    #[schema(nullable = false, example = 900)]
+    pub height: Option<i64>,
+    /// Height up to which the chain is indexed; null before its first block.
+    #[schema(example = 812)]
+    pub indexed_height: Option<i64>,
+    /// Hash of the block at that height, hex; null before the first block.
+    #[schema(example = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08")]
+    pub indexed_block: Option<String>,
+    /// Newest height that the chain's node has named; null before it has.
+    #[schema(example = 815)]
+    pub tip_height: Option<i64>,
+    /// How far was looked for what was not found.
+    #[schema(nullable = false)]
+    pub searched_through: Option<SearchedThrough>,
+}
+
+/// Up to where something was looked for in vain.
+#[derive(utoipa::ToSchema, Serialize)]
+pub struct SearchedThrough {
+    /// The position in the log.
+    #[schema(example = 5000)]
+    pub position: i64,
+    /// Height of the chain's newest block there; null before the first.
+    #[schema(example = 812)]
+    pub height: Option<i64>,
 }
 
 /// Why the server could not start, or had to stop.

@@ -13,7 +13,7 @@ use utoipa::openapi::{
     ComponentsBuilder, Header, InfoBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
 };
 
-use crate::error::{PROBLEM_JSON, ProblemKind, ProblemSchema};
+use crate::error::{PROBLEM_JSON, ProblemKind, ProblemSchema, SearchedThrough};
 use crate::rest;
 
 /// Reads that are only ever about this moment carry this tag and take no `at_height`.
@@ -32,6 +32,7 @@ pub fn openapi() -> OpenApi {
     openapi.servers = None;
     let mut components = openapi.components.take().unwrap_or_else(|| ComponentsBuilder::new().build());
     components.schemas.insert("Problem".to_owned(), ProblemSchema::schema());
+    components.schemas.insert("SearchedThrough".to_owned(), SearchedThrough::schema());
     openapi.components = Some(components);
     for (path, item) in &mut openapi.paths.paths {
         for operation in [&mut item.get, &mut item.post].into_iter().flatten() {

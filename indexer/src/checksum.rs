@@ -307,7 +307,7 @@ pub async fn view_rows(db: &mut PgConnection) -> sqlx::Result<Vec<ViewRows>> {
             db,
             "oracle_types",
             r#"
-            select concat_ws('|', s.name, t.oracle_id, t.work_type, t.accepted, t.rejected)
+            select concat_ws('|', s.name, t.oracle_id, t.work_type, t.accepted, t.rejected, t.refuted, t.unproven)
             from oracle_types t
             join log.sources s using (source_id)
             "#
@@ -316,7 +316,7 @@ pub async fn view_rows(db: &mut PgConnection) -> sqlx::Result<Vec<ViewRows>> {
             db,
             "oracle_hours",
             r#"
-            select concat_ws('|', s.name, h.oracle_id, h.hour, h.accepted, h.rejected, h.refuted)
+            select concat_ws('|', s.name, h.oracle_id, h.hour, h.accepted, h.rejected, h.refuted, h.unproven)
             from oracle_hours h
             join log.sources s using (source_id)
             "#

@@ -9,7 +9,7 @@
 //!   quotes and escapes included.
 //! * The `proof` of a key rotation and an `oracle_signature` are the hex signature alone.
 //! * A refuted transaction signature still moves its money: the block is the authority. Such transactions carry no
-//!   payload.
+//!   payload, but for a few follows, which nobody has proved to have sent.
 //! * The whole `amount` of a transaction with `stealth_outputs` leaves the sender and is undisclosed; its `recipient`
 //!   repeats the sender because the wire demands one, and receives nothing.
 

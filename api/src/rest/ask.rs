@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, MatchedPath, Query, RawPathParams};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams};
 use axum::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -35,7 +35,7 @@ pub struct Paging {
     #[param(minimum = 1, maximum = 100, default = 50)]
     pub limit: Option<i64>,
     /// `next_cursor` of the page before, with the other parameters as they were. Pages are pinned to the first one's
-    /// position.
+    /// position; `at_height` and `at_position` may be left out, and are refused when they mean another.
     pub cursor: Option<String>,
 }
 
@@ -102,9 +102,8 @@ impl FromRequestParts<Arc<AppState>> for Ask {
 
     async fn from_request_parts(parts: &mut Parts, state: &Arc<AppState>) -> Result<Self, Problem> {
         let route = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
-        let pairs = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri)
-            .map_err(|_| Problem::new(ProblemKind::BadRequest, "the query of the URL cannot be read"))?;
-        let ask = Self::parse(parts.uri.path(), pairs.0, state.parameters(route), &parts.headers)?;
+        let pairs = pairs(parts.uri.query().unwrap_or_default())?;
+        let ask = Self::parse(parts.uri.path(), pairs, state.parameters(route), &parts.headers)?;
         // Refused here for every route alike; without a database nobody knows the names, and the answer is 503 anyway.
         if ask.text("chain").is_some() && state.fresh().database_up {
             ask.named_chain(state)?;
@@ -261,6 +260,47 @@ impl FromStr for CursorText {
     }
 }
 
+/// The pairs of a query string, decoded.
+fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
+    let mut pairs = Vec::new();
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let name = String::from_utf8(decoded(name))
+            .map_err(|_| Problem::new(ProblemKind::BadRequest, "the name of a parameter is not UTF-8 text"))?;
+        if is_passed_over(&name) {
+            continue;
+        }
+        match String::from_utf8(decoded(value)) {
+            Ok(value) => pairs.push((name, value)),
+            Err(_) => return Err(Problem::bad(name, "is not UTF-8 text")),
+        }
+    }
+    Ok(pairs)
+}
+
+/// The bytes behind a percent-encoded text; a `+` is a space, and a `%` that two hex digits do not follow is itself.
+fn decoded(text: &str) -> Vec<u8> {
+    let mut rest = text.as_bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let [byte, behind @ ..] = rest {
+        let mut escaped = [0];
+        (rest, escaped) = match (byte, behind) {
+            (b'%', [high, low, behind @ ..]) if hex::decode_to_slice([*high, *low], &mut escaped).is_ok() => {
+                (behind, escaped)
+            }
+            (b'+', _) => (behind, *b" "),
+            (byte, _) => (behind, [*byte]),
+        };
+        decoded.extend(escaped);
+    }
+    decoded
+}
+
+/// What caches and campaigns add to any address.
+fn is_passed_over(name: &str) -> bool {
+    name == "_" || name.starts_with("utm_")
+}
+
 /// The parameters that the route knows, each at most once, and the names of those ignored on request.
 fn accepted(
     pairs: Vec<(String, String)>,
@@ -270,7 +310,7 @@ fn accepted(
     let mut values = BTreeMap::new();
     let mut ignored = Vec::new();
     for (name, value) in pairs {
-        if name == "_" || name.starts_with("utm_") {
+        if is_passed_over(&name) {
             continue;
         }
         if !known.contains(&name) {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use axum::extract::State;
 use axum::response::Response;
 use schema::event::Namespace;
-use utoipa::IntoParams;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,12 +17,10 @@ use crate::rest::ask::{Counted, Paging};
 use crate::rest::{Ask, reply_list};
 use crate::server::AppState;
 use crate::views::events::Subject;
-use crate::views::findings::{DESCRIPTION, Filter, Finding, Findings};
+use crate::views::findings::{CODES, DESCRIPTION, Filter, Finding, Findings};
 
 /// Codes that one request may ask for.
 const MAX_CODES: usize = 20;
-/// Longest code, in bytes: longer than any there is.
-const MAX_CODE_BYTES: usize = 64;
 
 /// The routes of this noun.
 pub fn routes() -> OpenApiRouter<Arc<AppState>> {
@@ -31,7 +31,8 @@ pub fn routes() -> OpenApiRouter<Arc<AppState>> {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Wanted {
-    /// Only these codes, as `not-controller`; several are separated by commas. A code that nothing has is no error.
+    /// Only these codes, as `not-controller`; up to 20, separated by commas.
+    #[param(style = Form, explode = false, inline, value_type = KnownCodes, required = false)]
     pub code: Option<String>,
     /// Only about this subject, as `identity:…`, `address:0x…`, `oracle:…` or `proposal:…`.
     pub subject: Option<String>,
@@ -75,15 +76,26 @@ pub async fn list(State(state): State<Arc<AppState>>, ask: Ask) -> Result<Respon
     reply_list(&state, Findings { filter, after: ask.after_as()?, limit: ask.limit, count }, &ask).await
 }
 
+/// A list of the codes that there are, for the documentation.
+struct KnownCodes;
+
+impl ToSchema for KnownCodes {}
+
+impl PartialSchema for KnownCodes {
+    fn schema() -> RefOr<Schema> {
+        let codes = CODES.iter().map(|(code, _)| *code);
+        let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
+        RefOr::T(Schema::Array(ArrayBuilder::new().items(code).min_items(Some(1)).max_items(Some(MAX_CODES)).build()))
+    }
+}
+
 fn codes(ask: &Ask) -> Result<Vec<String>, Problem> {
     let Some(text) = ask.text("code") else { return Ok(Vec::new()) };
     let mut codes: Vec<String> = text.split(',').map(|code| code.trim().to_owned()).collect();
-    let is_word = |code: &String| {
-        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
-        !code.is_empty() && code.len() <= MAX_CODE_BYTES && code.bytes().all(plain)
-    };
-    if let Some(bad) = codes.iter().find(|code| !is_word(code)) {
-        let why = format!("has no code `{}`: codes are 1 to {MAX_CODE_BYTES} of a-z, 0-9, - and _", bad.escape_debug());
+    let is_known = |code: &String| CODES.iter().any(|(known, _)| known == code);
+    if let Some(unknown) = codes.iter().find(|code| !is_known(code)) {
+        let known: Vec<_> = CODES.iter().map(|(code, _)| format!("`{code}`")).collect();
+        let why = format!("has no code `{}`; there are: {}", unknown.escape_debug(), known.join(", "));
         return Err(Problem::bad("code", why));
     }
     codes.sort_unstable();

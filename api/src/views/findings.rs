@@ -61,6 +61,7 @@ codes! {
     "sender-refuted" "the signature of the transaction does not hold, so nobody proved to have sent what it carries.";
     "stake-not-own" "the sender staked or unstaked somebody else's money.";
     "staked-too-much" "more was staked than the account had and had not staked yet.";
+    "supply-not-understood" "money of a closed chain may have moved or been made in a way that was not understood; it is not closed from here on.";
     "tally-differs" "the chain states other tallies than its votes come to; ours are shown, and the chain's beside them.";
     "too-many-delegations" "the identity delegates to as many others as it may.";
     "too-many-links" "the identity has as many wallets as it may have.";

@@ -11,8 +11,15 @@ use crate::view::{At, Keep, Query, Stamp, Stamped, stamped};
 use crate::views::provenance::{self, Provenance, Sources};
 
 /// Kinds of events that make an identity what it is.
-const CAUSES: &[Kind] =
-    &[Kind::IdentityRegistered, Kind::IdentityUpdated, Kind::KeyRotated, Kind::WalletLinked, Kind::WalletUnlinked];
+const CAUSES: &[Kind] = &[
+    Kind::IdentityRegistered,
+    Kind::IdentityUpdated,
+    Kind::KeyRotated,
+    Kind::WalletLinked,
+    Kind::WalletUnlinked,
+    Kind::Followed,
+    Kind::Unfollowed,
+];
 
 /// Those that make its own fields, which are what the source shown says of it and no other.
 const PROFILE: &[Kind] = &[Kind::IdentityRegistered, Kind::IdentityUpdated, Kind::KeyRotated];
@@ -56,7 +63,7 @@ pub struct Identity {
     pub following_count: i64,
     /// Position of its registration in the log.
     pub position: i64,
-    /// The events behind the answer; only with `explain=true`.
+    /// The events behind the answer (its profile, wallet links, and who follows whom); only with `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
 }

@@ -1,5 +1,6 @@
 //! Oracles: who validates work, and how well.
 
+mod breakdown;
 mod performance;
 
 use std::fmt;
@@ -14,7 +15,8 @@ use utoipa::ToSchema;
 use crate::page::Rows;
 use crate::view::{At, Query, Stamped, stamped};
 
-pub use performance::{ActiveHour, Latency, OneOracle, OraclePerformance, TypeShare};
+pub use breakdown::{ActiveHour, TypeShare};
+pub use performance::{Latency, OneOracle, OraclePerformance};
 
 /// An oracle and what it has done: one that is registered, or that any record of work names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

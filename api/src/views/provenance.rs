@@ -3,10 +3,8 @@
 //! Provenance is read by a second statement as of the position of the first. What the log says as of a position never
 //! changes afterwards, so both statements speak of the same moment without a transaction around them.
 
-use std::collections::BTreeSet;
-
 use schema::chain::IdentityId;
-use schema::event::{Kind, Namespace, Position, Role, rfc3339_micros};
+use schema::event::{Kind, Namespace, Position, rfc3339_micros};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -26,9 +24,10 @@ pub(crate) const COUNTED: i64 = 1_000;
 pub struct Provenance {
     /// The newest 50 standing events that the answer is made of, newest first.
     pub events: Vec<Cause>,
-    /// How many there are in all; at most 1,000.
+    /// How many there are in all when `count_exact`, else at least so many: how many of the newest events looked at, 1,000
+    /// at most, are of them.
     pub count: i64,
-    /// False when there may be more than the count says: the newest 1,000 events that may be of them are looked at.
+    /// False when not all events that may be of them were looked at, so that there may be more than the count says.
     pub count_exact: bool,
     /// Path that lists every event about the subject, where the answer has one subject.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,8 +101,10 @@ macro_rules! causes {
 pub(crate) use causes;
 
 // Behind the macro, so that it can use it.
+mod address;
 mod span;
 
+pub use address::of_address;
 pub use span::of_span;
 
 /// Which sources' events explain an answer.
@@ -194,6 +195,44 @@ macro_rules! about_subject {
                     and (e.position <@ gone.span) is not true
                     -- What counts nothing made nothing what it is.
                     and ($6 or not exists (select from log.voids(e.position, s.position)))
+                    -- Nor does who follows or is followed in the name of another, or follows again; no finding says so.
+                    and (e.kind not in (13, 14) or not exists (
+                        select 1
+                        from log.event_subjects a
+                        cross join lateral (
+                            select decode(f.subject, 'hex') as identity_id
+                            from log.subjects f
+                            where f.subject_id = a.subject_id
+                                and f.namespace = 2
+                            offset 0
+                        ) f
+                        where a.position = e.position
+                            and not log.recognised(e.source_id, f.identity_id, s.position)
+                        offset 0
+                    ))
+                    and (e.kind <> 13 or exists (
+                        select 1
+                        from follow_claims_versions x
+                        where x.source_id = e.source_id
+                            and x.follower_id = (
+                                select (select decode(f.subject, 'hex') from log.subjects f where f.subject_id = a.subject_id)
+                                from log.event_subjects a
+                                where a.position = e.position
+                                    and a.role = 7
+                                limit 1
+                            )
+                            and x.following_id = (
+                                select (select decode(f.subject, 'hex') from log.subjects f where f.subject_id = a.subject_id)
+                                from log.event_subjects a
+                                where a.position = e.position
+                                    and a.role = 8
+                                limit 1
+                            )
+                            and x.claim_position = e.position
+                            and x.from_position <= s.position
+                        -- For each event: never all of them at once.
+                        offset 0
+                    ))
                 offset 0
             ) e on true
             "#),
@@ -271,8 +310,8 @@ async fn of_one_part(
     )
 }
 
-/// What [`of_subject`] gives for an identity, by the roles that events of these kinds give to identities: others follow it
-/// a million times, and that made nothing of what is asked about.
+/// What [`of_subject`] gives for an identity, by the roles that events of these kinds give to identities: what else it does,
+/// votes and work above all, made nothing of what is asked about, and is passed over in the index.
 pub(crate) async fn of_identity(
     db: &mut PgConnection,
     at: i64,
@@ -305,65 +344,6 @@ pub(crate) async fn of_identity(
         &feed::roles_of(kinds),
     )
 }
-
-/// What [`of_subject`] gives for an address, by the roles that events of these kinds give to addresses: one that works or
-/// is paid has a long history of only that, and what else made it what it is is rare.
-pub async fn of_address(
-    db: &mut PgConnection,
-    at: i64,
-    subject_id: i64,
-    kinds: &[Kind],
-    link: String,
-) -> sqlx::Result<Provenance> {
-    let asked = ADDRESS_ROLES.iter().filter(|(kind, _)| kinds.contains(kind));
-    let roles: BTreeSet<i16> = asked.flat_map(|(_, roles)| roles.iter().map(|role| role.code())).collect();
-    about_subject!(
-        db,
-        at,
-        link,
-        subject_id,
-        kinds,
-        false,
-        Sources::default(),
-        r#"
-                select array(
-                    select es.position
-                    from log.event_subjects es
-                    where es.subject_id = $3
-                        and es.role = k.role
-                        and es.role in (3, 4, 6, 9, 10)
-                        and es.position <= s.position
-                    order by es.position desc
-                    limit $5
-                ) as places
-                from unnest($10::smallint[]) k (role)
-                union all
-                select array(
-                    select es.position
-                    from log.event_subjects es
-                    where es.subject_id = $3
-                        and es.role in (1, 2)
-                        and es.position <= s.position
-                    order by es.position desc
-                    limit $5
-                )
-                where $11
-        "#,
-        &Vec::from_iter(roles),
-        kinds.contains(&Kind::TransactionApplied),
-    )
-}
-
-/// Which part an address may have in events that are neither transfers nor work.
-const ADDRESS_ROLES: &[(Kind, &[Role])] = &[
-    (Kind::Allocated, &[Role::Owner]),
-    (Kind::Minted, &[Role::Owner]),
-    (Kind::AccountReported, &[Role::Reported]),
-    (Kind::Staked, &[Role::Account, Role::Validator]),
-    (Kind::Unstaked, &[Role::Account, Role::Validator]),
-    (Kind::WalletLinked, &[Role::Wallet]),
-    (Kind::WalletUnlinked, &[Role::Wallet]),
-];
 
 /// The numbers of some kinds.
 pub(crate) fn codes(kinds: &[Kind]) -> Vec<i16> {

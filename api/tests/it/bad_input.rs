@@ -1,7 +1,10 @@
 //! Whatever a client sends, it gets an answer or a problem that names what is wrong; never a panic, never a 500.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use http::{Request, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::fixture::Server;
 
@@ -134,4 +137,57 @@ async fn lenient_clients_are_told_what_was_ignored() {
     assert_eq!(reply.header("x-ignored-parameters"), "color");
     server.expect("/v1/events?limit=1&_=17&utm_source=mail", 200).await;
     assert_eq!(server.expect("/v1/events?knd=x", 400).await.json()["nearest"], "kind");
+}
+
+#[tokio::test]
+async fn what_is_not_utf_8_is_refused_by_name() {
+    let server = Server::with_history().await;
+    for (uri, parameter) in [
+        ("/v1/events?kind=%FF%FE", "kind"),
+        ("/v1/events?limit=1&subject=identity:%C3", "subject"),
+        ("/v1/identity/search?name=zo%EB", "name"),
+        ("/v1/explorer/search?q=%80", "q"),
+        ("/v1/events?color=%FF", "color"),
+    ] {
+        assert_eq!(server.expect(uri, 400).await.json()["parameter"], parameter, "{uri}");
+    }
+    assert_eq!(server.expect("/v1/events?%FF=1", 400).await.json()["type"], "/problems/bad-request");
+    server.expect("/v1/events?limit=1&utm_source=%FF", 200).await;
+    server.expect("/v1/identity/search?name=zo%C3%AB+%c3%ab", 200).await;
+}
+
+#[test]
+fn every_member_of_a_problem_is_in_the_documentation() {
+    let openapi = serde_json::to_value(api::openapi()).expect("JSON");
+    let problem = &openapi["components"]["schemas"]["Problem"];
+    let properties = problem["properties"].as_object().expect("properties");
+    for (name, property) in properties {
+        assert!(property["description"].is_string(), "{name} is not described");
+        let has_example = property.get("example").or_else(|| property.get("$ref")).or_else(|| property.get("oneOf"));
+        assert!(has_example.is_some() || name_always_there(name), "{name} has no example");
+    }
+    assert_eq!(problem["required"], json!(["type", "title", "status", "detail"]));
+    let mut members = BTreeSet::new();
+    members_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut members);
+    assert!(members.len() > 5, "{members:?}");
+    let undocumented: Vec<_> = members.iter().filter(|member| !properties.contains_key(*member)).collect();
+    assert!(undocumented.is_empty(), "not in error.rs: {undocumented:?}");
+}
+
+fn name_always_there(name: &str) -> bool {
+    ["type", "title", "status", "detail"].contains(&name)
+}
+
+/// The members that the sources give to problems: what stands between quotation marks behind `.with(`.
+fn members_in(folder: &Path, members: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            members_in(&path, members);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).expect("text");
+            let given = text.split(".with(\"").skip(1).filter_map(|behind| behind.split('"').next());
+            members.extend(given.map(str::to_owned));
+        }
+    }
 }

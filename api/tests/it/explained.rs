@@ -4,7 +4,7 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::network::Network;
+use crate::network::{Network, ZOE};
 use crate::social::{ANN, village};
 
 /// The positions of the events behind an answer, which must be all that there are.
@@ -47,11 +47,12 @@ async fn with_a_namesake() -> Network {
 async fn what_a_namesake_elsewhere_did_explains_no_identity() {
     let network = with_a_namesake().await;
     let of = async |at: i64| explained(&network, &format!("/v1/identity/{ANN}?at_position={at}")).await;
-    assert_eq!(of(60).await, [35, 33]);
-    assert_eq!(of(61).await, [35, 33], "the registration");
-    assert_eq!(of(65).await, [35, 33], "the update and the link");
+    let hers = [55, 52, 39, 38, 37, 35, 33];
+    assert_eq!(of(60).await, hers, "follows, link, registration");
+    assert_eq!(of(61).await, hers, "the registration");
+    assert_eq!(of(65).await, hers, "the update and the link");
     // Recognised, what it says counts; but her profile is what the other chain says.
-    assert_eq!(of(66).await, [63, 35, 33]);
+    assert_eq!(of(66).await, [&[63], &hers[..]].concat());
 }
 
 #[tokio::test]
@@ -60,12 +61,12 @@ async fn an_answer_about_one_chain_is_explained_by_that_chain() {
     let of =
         async |route: &str, query: &str| explained(&network, &format!("/v1/governance/{route}/{ANN}?{query}")).await;
     for at in [65, 66] {
-        assert_eq!(of("stats", &format!("chain=chert&at_position={at}")).await, [46, 44]);
+        assert_eq!(of("stats", &format!("chain=chert&at_position={at}")).await, [46, 44, 35]);
         assert_eq!(of("power", &format!("chain=chert&at_position={at}")).await, [46, 35]);
     }
     assert_eq!(of("stats", "chain=hub&at_position=65").await, [0; 0], "another's votes");
     assert_eq!(of("power", "chain=hub&at_position=65").await, [0; 0], "another's links and delegations");
-    assert_eq!(of("stats", "chain=hub&at_position=66").await, [65, 64]);
+    assert_eq!(of("stats", "chain=hub&at_position=66").await, [65, 64, 63]);
     assert_eq!(of("power", "chain=hub&at_position=66").await, [65, 63]);
     let stats = async |at: i64| {
         let path = format!("/v1/governance/stats/{ANN}?chain=hub&explain=true&at_position={at}");
@@ -125,7 +126,8 @@ async fn a_finding_that_falls_away_ends_the_answer_that_left_its_event_out() {
         .await;
     network.advance(62).await;
     let path = format!("/v1/identity/{ANN}");
-    assert_eq!(explained(&network, &path).await, [35, 33], "the stranger's update is a finding that counts nothing");
+    let hers = [55, 52, 39, 38, 37, 35, 33];
+    assert_eq!(explained(&network, &path).await, hers, "the stranger's update is a finding that counts nothing");
     network
         .run(
             "insert into views.findings_versions (source_id, event_position, code, from_position, present)
@@ -139,7 +141,62 @@ async fn a_finding_that_falls_away_ends_the_answer_that_left_its_event_out() {
         )
         .await;
     network.seen(63).await;
-    assert_eq!(explained(&network, &path).await, [57, 35, 33]);
+    assert_eq!(explained(&network, &path).await, [&[57], &hers[..]].concat());
     let then: Value = network.get(&format!("{path}?explain=true&at_position=62")).await;
-    assert_eq!(then["provenance"]["count"], 2, "as of then it was a finding");
+    assert_eq!(then["provenance"]["count"], 7, "as of then it was a finding");
+}
+
+#[tokio::test]
+async fn who_follows_again_or_in_another_s_name_explains_no_number_of_followers() {
+    let network = village().await;
+    let path = format!("/v1/identity/{ANN}");
+    assert_eq!(explained(&network, &path).await, [55, 52, 39, 38, 37, 35, 33]);
+    network
+        .run(&format!(
+            "set search_path = views, log, public;
+            delete from follow_claims_versions where claim_position = 39;
+            insert into contested_identities_versions (event_source_id, event_position, identity_id, winner_source_id, detail,
+                from_position, present)
+            values (1, 12, '\\x{ZOE}', 2, 'somebody else registered it', 62, true);
+            select log.publish('contested_identities', 61)"
+        ))
+        .await;
+    network.advance(62).await;
+    let explained = async |at: i64| explained(&network, &format!("{path}?at_position={at}")).await;
+    assert_eq!(explained(61).await, [55, 52, 38, 37, 35, 33], "39 repeated what was so already");
+    let with =
+        network.items(&format!("/v1/events?subject=identity:{ZOE}&kind=social.followed,social.unfollowed")).await;
+    let hers = with.iter().filter_map(|event| event["position"].as_i64());
+    let left = [55, 52, 38, 37, 35, 33].into_iter().filter(|position| !hers.clone().any(|other| other == *position));
+    assert_eq!(explained(62).await, left.collect::<Vec<_>>(), "what is left without the namesake's");
+}
+
+#[tokio::test]
+async fn of_many_followers_the_newest_explain_and_the_count_says_at_least() {
+    let network = village().await;
+    network
+        .run(&format!(
+            "insert into log.subjects (subject_id, namespace, subject)
+            select 1000 + n, 2, encode(sha256(n::text::bytea), 'hex') from generate_series(1, 1500) n;
+            insert into log.events (position, source_id, height, block_hash, tx_id, tx_index, event_index, kind, body, occurred_at,
+                recorded_at, digest)
+            select 1000 + n, 1, 12, '\\x1c', 'tx', 0, n, 13, '{{}}', '2026-01-18T22:00:00Z', clock_timestamp(), '\\x00'
+            from generate_series(1, 1500) n;
+            insert into log.event_subjects (subject_id, position, role)
+            select part.subject_id, 1000 + n, part.role
+            from generate_series(1, 1500) n
+            cross join lateral (values (1000 + n, 7), (20, 8)) part (subject_id, role);
+            insert into views.follow_claims_versions (source_id, follower_id, following_id, created_at, claim_position,
+                from_position, present)
+            select 1, sha256(n::text::bytea), '\\x{ANN}', '2026-01-18T22:00:00Z', 1000 + n, 3000, true
+            from generate_series(1, 1500) n"
+        ))
+        .await;
+    network.advance(3_000).await;
+    let answer = network.get(&format!("/v1/identity/{ANN}?explain=true")).await;
+    let provenance = &answer["provenance"];
+    assert_eq!((&provenance["count"], &provenance["count_exact"]), (&json!(1_000), &json!(false)));
+    let events = provenance["events"].as_array().expect("events");
+    let listed: Vec<_> = events.iter().filter_map(|event| event["position"].as_i64()).collect();
+    assert_eq!(listed, (2_451..=2_500).rev().collect::<Vec<_>>());
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use api::views::findings::CODES;
 use serde_json::{Value, json};
 
 use crate::network::{Network, ZOE, ZOLTAN};
@@ -84,7 +85,7 @@ async fn each_filter_leaves_what_it_names() {
         ("code=self-follow", "40 self-follow"),
         ("code=self-follow,not-controller,wallet-contested", "57 not-controller, 40 self-follow, 28 wallet-contested"),
         ("code=registered-elsewhere", "61 registered-elsewhere"),
-        ("code=never-heard-of", ""),
+        ("code=overspent", ""),
         (&format!("subject=identity:{BEA}"), "40 self-follow"),
         (&format!("subject=identity:0x{}", ANN.to_uppercase()), "61 registered-elsewhere, 57 not-controller"),
         (&format!("subject=identity:{ZOLTAN}"), "28 wallet-contested"),
@@ -226,10 +227,15 @@ async fn pages_end_between_two_findings_of_one_event_as_well() {
 #[tokio::test]
 async fn bad_filters_are_refused_by_name() {
     let network = village().await;
-    let twenty_one = (0..21).map(|n| format!("c{n}")).collect::<Vec<_>>().join(",");
-    for bad in ["", ",", "A", "two%20words", "%F0%9F%92%A9", "a%27--", "a,,b", &"x".repeat(65), &twenty_one] {
+    let twenty_one = CODES[..21].iter().map(|(code, _)| *code).collect::<Vec<_>>().join(",");
+    let unknown = "not-controller,never-heard-of";
+    for bad in ["", ",", "A", "two%20words", "%F0%9F%92%A9", "a%27--", "a,,b", "%FF", unknown, &twenty_one] {
         network.refused(&format!("/v1/findings?code={bad}"), "code").await;
     }
+    let refusal = network.ask("/v1/findings?code=nope").await.body["detail"].to_string();
+    assert!(CODES.iter().all(|(code, _)| refusal.contains(&format!("`{code}`"))), "{refusal}");
+    let twenty = CODES[..20].iter().map(|(code, _)| *code).collect::<Vec<_>>().join(",");
+    network.get(&format!("/v1/findings?code={twenty}")).await;
     for bad in ["", "alice", "identity:", "identity:xy", "planet:mars", "address:0x12"] {
         network.refused(&format!("/v1/findings?subject={bad}"), "subject").await;
     }
@@ -245,14 +251,21 @@ async fn bad_filters_are_refused_by_name() {
 }
 
 #[test]
-fn every_code_is_explained_in_the_documentation() {
-    let openapi = serde_json::to_value(api::openapi()).expect("JSON");
-    let text = openapi["paths"]["/v1/findings"]["get"]["description"].as_str().expect("a description");
-    let projections = Path::new(env!("CARGO_MANIFEST_DIR")).join("../indexer/src/projections");
-    let codes = codes_in(&projections);
+fn every_code_is_in_the_list_and_the_list_in_the_documentation() {
+    let codes = codes_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../indexer/src/projections"));
     assert!(codes.len() > 20 && codes.contains("not-controller"), "the projections name codes: {codes:?}");
-    let unexplained: Vec<_> = codes.iter().filter(|code| !text.contains(&format!("`{code}`: "))).collect();
-    assert!(unexplained.is_empty(), "not in the list of views/findings.rs: {unexplained:?}");
+    let known: BTreeSet<_> = CODES.iter().map(|(code, _)| (*code).to_owned()).collect();
+    let unlisted: Vec<_> = codes.difference(&known).collect();
+    assert!(unlisted.is_empty(), "not in the list of views/findings.rs: {unlisted:?}");
+    for check in ["count", "hash", "link", "proof", "signature"] {
+        assert!(known.contains(&format!("refuted-{check}")), "refuted-{check}");
+    }
+    let openapi = serde_json::to_value(api::openapi()).expect("JSON");
+    let parameters = openapi["paths"]["/v1/findings"]["get"]["parameters"].as_array().expect("parameters");
+    let code = parameters.iter().find(|parameter| parameter["name"] == "code").expect("the parameter");
+    let listed: Vec<_> = CODES.iter().map(|(code, _)| *code).collect();
+    assert_eq!((&code["style"], &code["explode"]), (&json!("form"), &json!(false)));
+    assert_eq!(code["schema"]["items"]["enum"], json!(listed));
 }
 
 /// The codes that the projections' sources name: what stands between quotation marks and is words joined by dashes.

@@ -5,6 +5,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::database::{fresh_database, run};
 use crate::fixture::{Server, block_hash};
+use crate::social::{ANN, village};
 
 #[tokio::test]
 async fn an_answer_says_where_it_is_true() {
@@ -178,4 +179,42 @@ async fn without_a_database_reads_are_refused_and_recover_by_themselves() {
     run(&mut db, sql.to_owned()).await;
     // It recovers without a restart.
     server.until("/v1/events", |reply| reply.status == 200).await;
+}
+
+#[tokio::test]
+async fn a_cursor_and_a_moment_are_one_question_only_when_they_mean_the_same() {
+    let network = village().await;
+    let lists = [
+        "/v1/events".to_owned(),
+        "/v1/findings".to_owned(),
+        "/v1/explorer/blocks".to_owned(),
+        "/v1/explorer/transactions".to_owned(),
+        format!("/v1/identity/{ANN}/followers"),
+        format!("/v1/identity/{ANN}/feed"),
+        format!("/v1/identity/{ANN}/changes"),
+    ];
+    let head = network.ask("/v1/explorer/blocks?limit=1").await.body["items"][0]["height"].as_i64().expect("a height");
+    for list in lists {
+        for moment in [String::new(), format!("&at_height={head}"), "&at_position=60".to_owned()] {
+            let first = network.ask(&format!("{list}?limit=1{moment}")).await;
+            let position = first.headers["x-position"].to_str().expect("digits").to_owned();
+            let Some(cursor) = first.body["next_cursor"].as_str() else {
+                assert!(moment.contains("height"), "only that far back is there but one page: {list}{moment}");
+                continue;
+            };
+            let next = format!("{list}?limit=1&cursor={cursor}");
+            let plain = network.get(&next).await;
+            for same in [moment.as_str(), &format!("&at_position={position}")] {
+                let again = network.ask(&format!("{next}{same}")).await;
+                assert_eq!(
+                    (&again.body, &again.headers["x-position"]),
+                    (&plain, &first.headers["x-position"]),
+                    "{same}"
+                );
+            }
+            for other in ["at_position=30", "at_height=5", "at_position=0"] {
+                network.refused(&format!("{next}&{other}"), "cursor").await;
+            }
+        }
+    }
 }

@@ -175,12 +175,13 @@ values
     (1, 'gone', null, null, null, null, null, null, null, null, null, 60, false),
     (1, 'späh:1', 0, 0, 0, 0, 3, 0, 0, null, null, 60, true),
     (2, 'o-1', 1, 0, 0, 0, 0, 0, 0, pg_temp.moment(60), pg_temp.moment(60), 60, true);
-insert into oracle_types_versions (source_id, oracle_id, work_type, accepted, rejected, from_position, present)
-values (1, 'o-1', 'boinc', 1, 0, 50, true), (1, 'o-1', 'nuw_dag', 1, 0, 50, true), (1, 'o-1', 'nuw_dag', 7, 2, 60, true),
-    (1, 'o-1', 'compute', 0, 1, 60, true);
-insert into oracle_hours_versions (source_id, oracle_id, hour, accepted, rejected, refuted, from_position, present)
-select 1, 'o-1', floor(extract(epoch from pg_temp.moment(p)) / 3600), accepted, rejected, refuted, p, true
-from (values (50, 2, 0, 0), (60, 6, 3, 1)) h (p, accepted, rejected, refuted);
+insert into oracle_types_versions (source_id, oracle_id, work_type, accepted, rejected, refuted, unproven, from_position, present)
+values (1, 'o-1', 'boinc', 1, 0, 0, 0, 50, true), (1, 'o-1', 'nuw_dag', 1, 0, 0, 0, 50, true), (1, 'o-1', 'nuw_dag', 7, 2, 0, 0, 60, true),
+    (1, 'o-1', 'compute', 0, 1, 0, 0, 60, true), (1, 'o-1', 'ceremony', 0, 0, 1, 0, 60, true),
+    (1, 'späh:1', 'compute', 0, 0, 0, 1, 60, true), (1, 'späh:1', 'boinc', 0, 0, 0, 1, 50, true), (1, 'späh:1', 'boinc', 0, 0, 0, 2, 60, true);
+insert into oracle_hours_versions (source_id, oracle_id, hour, accepted, rejected, refuted, unproven, from_position, present)
+select 1, id, floor(extract(epoch from pg_temp.moment(p)) / 3600), accepted, rejected, refuted, unproven, p, true
+from (values (50, 'o-1', 2, 0, 0, 0), (60, 'o-1', 6, 3, 1, 0), (60, 'späh:1', 0, 0, 0, 3)) h (p, id, accepted, rejected, refuted, unproven);
 -- Eight latencies: four of 90 s (bucket 77: 90 to 91), three of 30 s, one of 4096 s.
 insert into oracle_latencies_versions (source_id, oracle_id, bucket, accepted, from_position, present)
 values (1, 'o-1', 77, 2, 50, true), (1, 'o-1', 77, 4, 60, true), (1, 'o-1', 30, 3, 60, true), (1, 'o-1', 256, 1, 60, true);

@@ -256,13 +256,15 @@ async fn an_oracle_is_measured_by_its_records() {
     assert_eq!((&oracle["overturned"], &oracle["acceptance_rate"]), (&json!(1), &json!(0.7)));
     assert_eq!(oracle["latency"], json!({"p50": 90, "p90": 4096, "p95": 4096, "p99": 4096}));
     assert_eq!((&oracle["latency_count"], oracle.get("reported")), (&json!(8), None));
-    assert_eq!(pick(&oracle["shares"], "type"), ["nuw_dag", "boinc", "compute"]);
-    assert_eq!(pick(&oracle["shares"], "share"), [0.8182, 0.0909, 0.0909]);
+    // What others said in its name takes no part of what it decided.
+    assert_eq!(pick(&oracle["shares"], "type"), ["nuw_dag", "boinc", "compute", "ceremony"]);
+    assert_eq!(pick(&oracle["shares"], "share"), [0.8182, 0.0909, 0.0909, 0.0]);
+    assert_eq!(pick(&oracle["shares"], "refuted"), [0, 0, 0, 1]);
     let activity = oracle["activity"].as_array().expect("hours");
     assert_eq!((activity.len(), &activity[0]["hour"]), (25, &json!("2026-01-19T10:00:00.000000Z")));
     assert_eq!(
         activity[24],
-        json!({"hour": "2026-01-20T10:00:00.000000Z", "accepted": 6, "rejected": 3, "refuted": 1})
+        json!({"hour": "2026-01-20T10:00:00.000000Z", "accepted": 6, "rejected": 3, "refuted": 1, "unproven": 0})
     );
     assert_eq!((&activity[23]["accepted"], &activity[22]["accepted"]), (&json!(2), &json!(0)));
     assert_eq!(pick(&oracle["provenance"]["events"], "position"), [58, 49, 48, 45]);
@@ -275,13 +277,43 @@ async fn an_oracle_is_measured_by_its_records() {
     let hub = network.get(&format!("{route}?chain=hub&explain=true")).await;
     assert_eq!((&hub["chain"], &hub["registered"], &hub["latency"]), (&json!("hub"), &json!(false), &Value::Null));
     assert_eq!((&hub["shares"], &hub["provenance"]["count"]), (&json!([]), &json!(0)));
-    let ghost = network.get("/v1/pouw/oracle/sp%C3%A4h:1/performance").await;
-    assert_eq!((&ghost["acceptance_rate"], &ghost["unproven"]), (&Value::Null, &json!(3)));
     for missing in ["gone", "nobody", "%27%2F%F0%9F%92%A9"] {
         let answer = network.ask(&format!("/v1/pouw/oracle/{missing}/performance")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{missing}: {}", answer.body);
     }
     network.refused(&format!("/v1/pouw/oracle/{}/performance", "x".repeat(65)), "oracle_id").await;
+}
+
+#[tokio::test]
+async fn an_oracle_that_is_not_registered_is_told_by_what_is_said_in_its_name() {
+    let network = start().await;
+    let route = "/v1/pouw/oracle/sp%C3%A4h:1/performance";
+    let ghost = network.get(route).await;
+    assert_eq!((&ghost["registered"], &ghost["unproven"]), (&json!(false), &json!(3)));
+    assert_eq!((&ghost["acceptance_rate"], &ghost["latency"]), (&Value::Null, &Value::Null));
+    let of = |work_type: &str, unproven: i64, share: f64| json!({"type": work_type, "accepted": 0, "rejected": 0, "refuted": 0, "unproven": unproven, "share": share});
+    assert_eq!(ghost["shares"], json!([of("boinc", 2, 0.6667), of("compute", 1, 0.3333)]));
+    assert_eq!(pick(&ghost["activity"], "unproven")[22..], [0, 0, 3]);
+}
+
+#[tokio::test]
+async fn types_made_up_in_the_name_of_an_oracle_hide_none_that_it_decided_on() {
+    let network = start().await;
+    let route = "/v1/pouw/oracle/o-1/performance";
+    let before = network.get(route).await["shares"].clone();
+    network
+        .run(
+            "insert into views.oracle_types_versions (source_id, oracle_id, work_type, accepted, rejected, refuted, unproven, from_position,
+                present)
+            select 1, 'o-1', 'a' || lpad(n::text, 3, '0'), 0, 0, 0, 1, 70, true from generate_series(1, 150) n;
+            update views.oracle_activity_versions set unproven = 150 where (source_id, oracle_id, from_position) = (1, 'o-1', 60)",
+        )
+        .await;
+    network.advance(70).await;
+    let types = pick(&network.get(route).await["shares"], "type");
+    assert_eq!(types[..3], ["nuw_dag", "boinc", "compute"]);
+    assert_eq!((types.len(), &types[3], &types[102]), (103, &json!("a001"), &json!("a100")));
+    assert_eq!(network.get(&format!("{route}?at_position=60")).await["shares"], before);
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ async fn a_claim_to_another_s_wallet_is_in_a_feed_once_it_counts() {
     assert_eq!(feed_of(&network, ZOLTAN, "at_position=31&kind=identity.wallet_linked").await, [0; 0]);
     let explain = format!("/v1/identity/{ZOLTAN}?explain=true");
     let before = network.get(&explain).await;
-    assert_eq!(positions(before["provenance"]["events"].as_array().expect("events")), [36, 26]);
+    assert_eq!(positions(before["provenance"]["events"].as_array().expect("events")), [39, 36, 26]);
     network
         .run(
             "insert into views.contested_wallets_versions (event_position, from_position, present) values (28, 62, false)",
@@ -155,7 +155,7 @@ async fn a_claim_to_another_s_wallet_is_in_a_feed_once_it_counts() {
     network.advance(62).await;
     assert_eq!(feed_of(&network, ZOLTAN, "kind=identity.wallet_linked").await, [36, 28]);
     let after = network.get(&explain).await;
-    assert_eq!(positions(after["provenance"]["events"].as_array().expect("events")), [36, 28, 26]);
+    assert_eq!(positions(after["provenance"]["events"].as_array().expect("events")), [39, 36, 28, 26]);
 }
 
 #[tokio::test]
@@ -353,8 +353,13 @@ async fn a_feed_is_of_the_five_hundred_followed_last() {
 async fn what_explains_an_identity_is_what_counted() {
     let network = village().await;
     let ann = network.get(&format!("/v1/identity/{ANN}?explain=true")).await;
-    assert_eq!(positions(ann["provenance"]["events"].as_array().expect("events")), [35, 33]);
-    assert_eq!(ann["provenance"]["count"], 2, "the stranger's update is a finding that counts nothing");
+    let counted = [55, 52, 39, 38, 37, 35, 33];
+    assert_eq!(
+        positions(ann["provenance"]["events"].as_array().expect("events")),
+        counted,
+        "follows, link, registration"
+    );
+    assert_eq!(ann["provenance"]["count"], counted.len(), "the stranger's update is a finding that counts nothing");
     network
         .run(
             "insert into views.findings_versions (source_id, event_position, code, from_position, present)
@@ -366,8 +371,8 @@ async fn what_explains_an_identity_is_what_counted() {
         let ann = network.get(&format!("/v1/identity/{ANN}?explain=true&at_position={at}")).await;
         positions(ann["provenance"]["events"].as_array().expect("events"))
     };
-    assert_eq!(explained(61).await, [35, 33], "as of then it was a finding");
-    assert_eq!(explained(62).await, [57, 35, 33]);
+    assert_eq!(explained(61).await, counted, "as of then it was a finding");
+    assert_eq!(explained(62).await, [&[57], &counted[..]].concat());
 }
 
 #[tokio::test]

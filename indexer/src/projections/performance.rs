@@ -41,7 +41,7 @@ versioned_table! {
     /// The same by type of work.
     TypesTable = "oracle_types" {
         key TypeKey { source_id: int4(i32), oracle_id: text(String), work_type: text(String) }
-        value TypeShare { accepted: int8(i64), rejected: int8(i64) }
+        value TypeShare { accepted: int8(i64), rejected: int8(i64), refuted: int8(i64), unproven: int8(i64) }
     }
 }
 
@@ -49,7 +49,7 @@ versioned_table! {
     /// The same by hour of block time.
     HoursTable = "oracle_hours" {
         key HourKey { source_id: int4(i32), oracle_id: text(String), hour: int4(i32) }
-        value HourActivity { accepted: int8(i64), rejected: int8(i64), refuted: int8(i64) }
+        value HourActivity { accepted: int8(i64), rejected: int8(i64), refuted: int8(i64), unproven: int8(i64) }
     }
 }
 
@@ -73,6 +73,10 @@ const NOTHING: Activity = Activity {
     first_at: None,
     last_at: None,
 };
+/// The same for a type of work.
+const NOTHING_OF_TYPE: TypeShare = TypeShare { accepted: 0, rejected: 0, refuted: 0, unproven: 0 };
+/// The same for an hour.
+const IDLE: HourActivity = HourActivity { accepted: 0, rejected: 0, refuted: 0, unproven: 0 };
 
 /// What the fold reads of others.
 #[derive(Debug, Clone, Copy)]
@@ -134,26 +138,25 @@ impl Performance {
                 row.last_at = Some(occurred_at);
             }
         });
-        let accepted = i64::from(judged.outcome == Outcome::Accepted);
-        let rejected = i64::from(judged.outcome == Outcome::Rejected);
-        let refuted = i64::from(judged.outcome == Outcome::Refuted);
-        let (source_id, oracle_id) = (moment.event.source_id.0, about.oracle_id);
-        if accepted + rejected > 0 {
-            let key = type_key(source_id, about);
-            let mut row = self.types.get(&key).cloned().unwrap_or(TypeShare { accepted: 0, rejected: 0 });
-            row.accepted += accepted;
-            row.rejected += rejected;
-            self.types.set(key, row);
-        }
-        if accepted + rejected + refuted > 0 {
-            let key = hour_key(moment.event, oracle_id);
-            let mut row =
-                self.hours.get(&key).cloned().unwrap_or(HourActivity { accepted: 0, rejected: 0, refuted: 0 });
-            row.accepted += accepted;
-            row.rejected += rejected;
-            row.refuted += refuted;
-            self.hours.set(key, row);
-        }
+        self.break_down(moment.event, about, judged.outcome);
+    }
+
+    /// Counts by type and by hour; what repeats is counted in the activity alone.
+    fn break_down(&mut self, event: &RecordedEvent, about: About<'_>, outcome: Outcome) {
+        let (type_key, hour_key) = (type_key(event.source_id.0, about), hour_key(event, about.oracle_id));
+        let mut of_type = self.types.get(&type_key).cloned().unwrap_or(NOTHING_OF_TYPE);
+        let mut of_hour = self.hours.get(&hour_key).cloned().unwrap_or(IDLE);
+        let (in_type, in_hour) = match outcome {
+            Outcome::Accepted => (&mut of_type.accepted, &mut of_hour.accepted),
+            Outcome::Rejected => (&mut of_type.rejected, &mut of_hour.rejected),
+            Outcome::Refuted => (&mut of_type.refuted, &mut of_hour.refuted),
+            Outcome::Unproven => (&mut of_type.unproven, &mut of_hour.unproven),
+            Outcome::Repeated => return,
+        };
+        *in_type += 1;
+        *in_hour += 1;
+        self.types.set(type_key, of_type);
+        self.hours.set(hour_key, of_hour);
     }
 
     fn submitted(&mut self, moment: &Moment<'_>, work: &WorkSubmitted, judged: &Judged, findings: &mut Findings) {
@@ -256,7 +259,7 @@ impl Needs {
 
 impl Projection for Performance {
     const NAME: &'static str = "performance";
-    const VERSION: i32 = 1;
+    const VERSION: i32 = 2;
     const DEPENDS_ON: &'static [&'static str] = &["oracles", "work"];
     type Reads<'a> = Reads<'a>;
 

@@ -5,8 +5,15 @@ use indexer::projector::Projector;
 use crate::histories::cast::{self, Piece, Proved};
 use crate::support::{World, assert_same, connect, texts};
 
+mod oracles;
 mod people;
 mod windows;
+
+/// Oracle, type, accepted, rejected, refuted and unproven.
+const ORACLE_TYPES: &str =
+    "select concat_ws(' ', oracle_id, work_type, accepted, rejected, refuted, unproven) from oracle_types order by 1";
+/// The same by hour since that of the first block.
+const ORACLE_HOURS: &str = "select concat_ws(' ', oracle_id, hour - 490896, accepted, rejected, refuted, unproven) from oracle_hours order by 1";
 
 /// A submission whose signature is not asked for.
 fn piece(id: &str, miner: usize, credit: &'static str) -> Piece {
@@ -360,10 +367,8 @@ async fn an_oracle_is_measured_by_what_it_claims_in_order() {
     let activity = "select concat_ws(' ', oracle_id, accepted, rejected, overturned, repeated, latency_count, \
                     extract(epoch from last_at - first_at)::int) from oracle_activity order by 1";
     assert_eq!(lines(&world, activity).await, ["o0 7 1 1 1 4 3610", "o1 0 0 0 0 0"]);
-    let types = "select concat_ws(' ', work_type, accepted, rejected) from oracle_types order by 1";
     // A rejection is of the type that it names itself.
-    assert_eq!(lines(&world, types).await, ["boinc 6 1", "compute 1 0"]);
-    let hours = "select concat_ws(' ', hour - 490896, accepted, rejected, refuted) from oracle_hours order by hour";
-    assert_eq!(lines(&world, hours).await, ["0 5 0 0", "1 2 1 0"]);
+    assert_eq!(lines(&world, ORACLE_TYPES).await, ["o0 boinc 6 1 0 0", "o0 compute 1 0 0 0"]);
+    assert_eq!(lines(&world, ORACLE_HOURS).await, ["o0 0 5 0 0 0", "o0 1 2 1 0 0"]);
     assert_rebuilt_alike(&mut world, "oracles").await;
 }

@@ -2,11 +2,14 @@
 //!
 //! Each submodule makes the transactions of one noun; this file decides how often.
 
+mod claims;
+mod decisions;
 mod delegation;
 mod governance;
 mod identity;
 mod money;
 mod odd;
+mod programme;
 mod refused;
 mod social;
 mod work;
@@ -59,6 +62,7 @@ pub fn fill(draft: &mut Draft<'_>) {
     }
     governance::conclude(draft);
     governance::propose_if_none_is_pending(draft);
+    programme::next(draft);
     let mean = draft.config.txs_per_block;
     let wanted = if draft.dice.one_in(EMPTY_EVERY) { 0 } else { draft.dice.below(2 * mean + 1) };
     while draft.len() < wanted {

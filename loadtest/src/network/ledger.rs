@@ -102,7 +102,7 @@ pub struct ProposalBook {
     pub votes_abstain: u64,
     /// Identities whose vote counts.
     pub voters: u64,
-    /// Whether the votes carry it; known once voting is over.
+    /// Whether the votes carry it; known once voting is over or it is finalised.
     pub computed_passed: Option<bool>,
     /// Whether the chain says that it passed; known once it is finalised. Now and then it differs on purpose.
     pub final_passed: Option<bool>,
@@ -112,6 +112,11 @@ impl ProposalBook {
     /// The book of a proposal in some state.
     pub(super) fn of(proposal: &Proposal, state: ProposalState, is_over: bool) -> Self {
         let (votes_for, votes_against, votes_abstain) = proposal.sums();
+        let final_passed = match state {
+            ProposalState::Pending | ProposalState::Active | ProposalState::Ended | ProposalState::Cancelled => None,
+            ProposalState::Passed | ProposalState::Executed => Some(true),
+            ProposalState::Rejected => Some(false),
+        };
         Self {
             state,
             quorum: proposal.quorum,
@@ -119,14 +124,8 @@ impl ProposalBook {
             votes_against,
             votes_abstain,
             voters: super::dice::to_u64(proposal.votes.get().len()),
-            computed_passed: is_over.then(|| proposal.is_carried()),
-            final_passed: match state {
-                ProposalState::Pending | ProposalState::Active | ProposalState::Ended | ProposalState::Cancelled => {
-                    None
-                }
-                ProposalState::Passed | ProposalState::Executed => Some(true),
-                ProposalState::Rejected => Some(false),
-            },
+            computed_passed: (is_over || final_passed.is_some()).then(|| proposal.is_carried()),
+            final_passed,
         }
     }
 
@@ -285,12 +284,11 @@ impl Ledger {
         for (index, followers) in followers.into_iter().enumerate() {
             let (id, entry) = (&cast.identity_ids[index], world.identities.get(index));
             let follows = world.following.get(index);
-            let linked = cast.pool(index).filter(|(bit, _)| entry.links & (1 << bit) != 0);
             let book = IdentityBook {
                 visibility: entry.visibility,
                 followers,
                 following: super::dice::to_u64(follows.len()),
-                wallets: linked.map(|(_, account)| cast.accounts[account].address.clone()).collect(),
+                wallets: world.wallets(cast, index).map(|account| cast.accounts[account].address.clone()).collect(),
                 own_stake: world.own_stake(cast, index),
                 delegated_in: entry.delegated_in,
                 delegated_out: entry.gives.map_or(0, |given| given.counted),

@@ -3,7 +3,7 @@
 //! A clone is cheap, because parts are shared until they change: so one world is kept per recent block, and a branch
 //! switch is a return to an earlier one. It must not know JSON or keys.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -87,6 +87,10 @@ pub struct Account {
 pub struct Identity {
     /// One bit per account of its pool that is linked now.
     pub links: u8,
+    /// One bit per account of its pool that now belongs to another identity, for good.
+    pub gone: u8,
+    /// An account of another identity's pool that belongs to this one now, for good.
+    pub adopted: Option<usize>,
     /// Genuine key rotations so far.
     pub rotations: u64,
     /// Who may see its statistics.
@@ -205,6 +209,8 @@ pub struct World {
     pub miners: Chunked<MinerBook>,
     /// What each oracle has done.
     pub oracles: Vec<OracleBook>,
+    /// Wallets that somebody claimed while they were another's: account and identity.
+    pub contested: Shared<BTreeSet<(usize, usize)>>,
     /// Whom each identity follows, in order.
     pub following: Chunked<Vec<usize>>,
     /// Recent follows that stand: follower and followed.
@@ -246,6 +252,7 @@ impl World {
             submissions: Shared::default(),
             miners: Chunked::new(cast.accounts.len()),
             oracles: vec![OracleBook::default(); cast.oracles.len()],
+            contested: Shared::default(),
             following: Chunked::new(cast.identity_ids.len()),
             follows: VecDeque::new(),
             staked: 0,
@@ -260,13 +267,16 @@ impl World {
         }
     }
 
-    /// Stake of the accounts that an identity has linked.
+    /// The accounts that belong to an identity now.
+    pub fn wallets(&self, cast: &Cast, identity: usize) -> impl Iterator<Item = usize> + use<> {
+        let Identity { links, adopted, .. } = *self.identities.get(identity);
+        let linked = cast.pool(identity).filter(move |(bit, _)| links & (1 << bit) != 0);
+        linked.map(|(_, account)| account).chain(adopted)
+    }
+
+    /// Stake of the accounts that belong to an identity now.
     pub fn own_stake(&self, cast: &Cast, identity: usize) -> u64 {
-        let links = self.identities.get(identity).links;
-        cast.pool(identity)
-            .filter(|(bit, _)| links & (1 << bit) != 0)
-            .map(|(_, account)| self.accounts.get(account).staked)
-            .sum()
+        self.wallets(cast, identity).map(|account| self.accounts.get(account).staked).sum()
     }
 
     /// Voting power of an identity: own stake, plus delegated in, minus delegated out.

@@ -24,7 +24,7 @@ fn the_same_configuration_gives_the_same_bytes() {
 fn block_zero_and_the_head_are_what_they_were() {
     let chain = chain(small());
     insta::assert_snapshot!(block(&chain, 0).hash(), @"8b8f51d2d04fa9aa24f07d9340b9a999966c3b2601e2070b79577333f0325904");
-    insta::assert_snapshot!(chain.head().hash, @"976fd4ff37131eab54d0b18b0873aa05587ba12e15e991d5a4e1151dbce070ea");
+    insta::assert_snapshot!(chain.head().hash, @"b7dbbde83615055b7db091725f3c895ca2b7b3db81b9343db9e396b258df7e58");
 }
 
 #[test]

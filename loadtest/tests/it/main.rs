@@ -3,6 +3,7 @@
 mod books;
 mod chain;
 mod content;
+mod programme;
 mod proportions;
 mod restart;
 mod server;

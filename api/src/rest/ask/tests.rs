@@ -102,3 +102,16 @@ proptest! {
         let _ = parse(&[(KNOWN[index], &value)], &HeaderMap::new());
     }
 }
+
+#[test]
+fn a_query_string_is_decoded_as_forms_are() {
+    let read = |query: &str| pairs(query).unwrap_or_else(|problem| panic!("{query}: {problem:?}"));
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(
+        read("a=1&b=x+y%2b%2B&&c&d==&_=%FF&utm_x=%FF"),
+        [pair("a", "1"), pair("b", "x y++"), pair("c", ""), pair("d", "=")]
+    );
+    assert_eq!(read("%6bind=%&k=%4&l=%zz%41"), [pair("kind", "%"), pair("k", "%4"), pair("l", "%zzA")]);
+    assert_eq!(pairs("kind=a%FFb").expect_err("not UTF-8").parameter(), Some("kind"));
+    assert_eq!(pairs("%FF=a").expect_err("not UTF-8").kind(), ProblemKind::BadRequest);
+}

@@ -68,25 +68,41 @@ pub fn not_reached(position: i64, head: Option<&Head>) -> Problem {
 
 /// The position that the request asks about.
 pub async fn resolve(state: &AppState, fresh: &Freshness, ask: &Ask) -> Result<At, Problem> {
-    let position = if let Some(cursor) = &ask.cursor {
+    if let Some(cursor) = &ask.cursor {
         check_prefix(state, fresh, cursor.position, cursor.chain_hash).await?;
-        cursor.position
-    } else if let Some(position) = ask.at_position {
-        if position > fresh.position {
-            return Err(position_problem(fresh, fresh.position, position));
-        }
-        // A unit takes effect as a whole, so a position inside one means the end of the unit before it.
-        unit_before(state, position).await?.0
-    } else if let Some(height) = ask.at_height {
-        of_height(state, fresh, &*ask.chain_of(fresh)?, height).await?
-    } else {
-        return Ok(At::Now);
-    };
+    }
+    let pinned = ask.cursor.as_ref().map(|cursor| cursor.position);
+    let named = place_named(state, fresh, ask).await?;
+    if let (Some(pinned), Some(named)) = (pinned, named)
+        && pinned != named
+    {
+        let why = format!(
+            "belongs to another question: its pages are as of position {pinned}, and position {named} is asked for; \
+             leave `at_height` and `at_position` out, or repeat them as they were"
+        );
+        return Err(Problem::bad("cursor", why));
+    }
+    let Some(position) = pinned.or(named) else { return Ok(At::Now) };
     if position < fresh.horizon {
         let detail = format!("answers as of before position {} have been pruned", fresh.horizon);
         return Err(Problem::new(ProblemKind::Pruned, detail).with("horizon", fresh.horizon));
     }
     Ok(At::Position(Position(position)))
+}
+
+/// The position that `at_position` or `at_height` names.
+async fn place_named(state: &AppState, fresh: &Freshness, ask: &Ask) -> Result<Option<i64>, Problem> {
+    if let Some(position) = ask.at_position {
+        if position > fresh.position {
+            return Err(position_problem(fresh, fresh.position, position));
+        }
+        // A unit takes effect as a whole, so a position inside one means the end of the unit before it.
+        return Ok(Some(unit_before(state, position).await?.0));
+    }
+    match ask.at_height {
+        Some(height) => Ok(Some(of_height(state, fresh, &*ask.chain_of(fresh)?, height).await?)),
+        None => Ok(None),
+    }
 }
 
 async fn of_height(state: &AppState, fresh: &Freshness, chain: &Source, height: i64) -> Result<i64, Problem> {

@@ -1,18 +1,31 @@
-//! The events that voting power is made of: those about the identity, and the stakes of its addresses.
+//! The events that what an identity is in governance is made of: those about it, and the stakes of its addresses.
 
 use schema::chain::IdentityId;
 use schema::event::{Kind, Position, Role, rfc3339_micros};
 use sqlx::PgConnection;
 
 use crate::view::{At, stamped};
+use crate::views::feed;
 use crate::views::provenance::{COUNTED, Cause, LOG, Provenance, SHOWN, Sources, about_subject, causes};
 
-/// Links, delegations and stakes.
-const CAUSES: &[Kind] =
+/// What voting power is made of: links, delegations and stakes.
+pub const POWER: &[Kind] =
     &[Kind::WalletLinked, Kind::WalletUnlinked, Kind::Delegated, Kind::Undelegated, Kind::Staked, Kind::Unstaked];
 
-/// Whose power on which chain, and the subjects in `log.subjects` that its events are about.
-pub struct OfPower<'a> {
+/// What statistics are made of: proposals, votes, and power.
+pub const STATS: &[Kind] = &[
+    Kind::Proposed,
+    Kind::Voted,
+    Kind::WalletLinked,
+    Kind::WalletUnlinked,
+    Kind::Delegated,
+    Kind::Undelegated,
+    Kind::Staked,
+    Kind::Unstaked,
+];
+
+/// Whose part on which chain, and the subjects in `log.subjects` that its events are about.
+pub struct Part<'a> {
     /// The chain.
     pub source_id: i32,
     /// The identity.
@@ -21,20 +34,22 @@ pub struct OfPower<'a> {
     pub identity: Option<i64>,
     /// The numbers of its wallets on the chain.
     pub wallets: &'a [i64],
+    /// The kinds of its events, [`POWER`] or [`STATS`].
+    pub kinds: &'static [Kind],
 }
 
-/// The standing stakes, wallet links and delegations behind a voting power, as of the position that the answer named, without
-/// those that changed nothing.
-pub async fn of_power(db: &mut PgConnection, at: i64, of: OfPower<'_>, link: String) -> sqlx::Result<Provenance> {
-    let sources = Sources { identity_id: Some(of.identity_id), source_id: Some(of.source_id), only_there: CAUSES };
-    // What else an identity does, votes above all, is passed over in the index, as are the transfers of its addresses.
-    let of_identity_as = [Role::Identity, Role::Delegator, Role::Delegatee].map(Role::code);
+/// The standing events behind a part in governance, as of the position that the answer named, without those that changed
+/// nothing.
+pub async fn of_part(db: &mut PgConnection, at: i64, of: Part<'_>, link: String) -> sqlx::Result<Provenance> {
+    let sources = Sources { identity_id: Some(of.identity_id), source_id: Some(of.source_id), only_there: of.kinds };
+    // What else an identity does is passed over in the index, as are the transfers of its addresses.
+    let of_identity_as = feed::roles_of(of.kinds);
     about_subject!(
         db,
         at,
         link,
         of.identity,
-        CAUSES,
+        of.kinds,
         false,
         sources,
         r#"

@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::causes::{self, OfPower};
+use super::causes;
 use super::delegations::with_delegations;
 use crate::view::{At, Query, Stamped, stamped};
 use crate::views::provenance::{self, Provenance};
@@ -85,10 +85,11 @@ pub struct OnePower {
 }
 
 /// Power, and the subjects whose events it is made of: the identity, and its addresses.
-struct Weighed {
+pub(super) struct Weighed {
     power: Power,
     identity_subject: Option<i64>,
-    wallet_subjects: Vec<i64>,
+    /// The numbers of its addresses in `log.subjects`.
+    pub(super) wallet_subjects: Vec<i64>,
 }
 
 /// The statement of [`OnePower`]: one row for each part, told apart by `part`.
@@ -240,8 +241,14 @@ impl Weighed {
 }
 
 impl OnePower {
-    async fn read(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Option<Weighed>>> {
-        let (at, rows) = power_at!(db, at, self.views(), self.source_id, self.identity_id.as_bytes().as_slice())?;
+    /// Reads a voting power; `views` are those of the asking query, these among them.
+    pub(super) async fn read(
+        &self,
+        db: &mut PgConnection,
+        at: At,
+        views: &[&str],
+    ) -> sqlx::Result<Stamped<Option<Weighed>>> {
+        let (at, rows) = power_at!(db, at, views, self.source_id, self.identity_id.as_bytes().as_slice())?;
         let weighed = rows.first().filter(|row| row.known == Some(true)).and_then(|row| {
             let power = Power {
                 chain: row.chain.clone()?,
@@ -290,19 +297,20 @@ impl Query for OnePower {
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        let Stamped { at, value } = self.read(db, at).await?;
+        let Stamped { at, value } = self.read(db, at, self.views()).await?;
         let Some(Weighed { mut power, identity_subject, wallet_subjects }) = value else {
             return Ok(Stamped { at, value: None });
         };
         if self.explain {
             let link = provenance::events_link(Namespace::Identity, &power.identity_id, Some(&power.chain));
-            let of = OfPower {
+            let of = causes::Part {
                 source_id: self.source_id,
                 identity_id: &self.identity_id,
                 identity: identity_subject,
                 wallets: &wallet_subjects,
+                kinds: causes::POWER,
             };
-            power.provenance = Some(causes::of_power(db, at.position, of, link).await?);
+            power.provenance = Some(causes::of_part(db, at.position, of, link).await?);
         }
         Ok(Stamped { at, value: Some(power) })
     }

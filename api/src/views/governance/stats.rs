@@ -1,17 +1,16 @@
 //! What an identity does in the governance of a chain: proposals, votes, participation, power.
 
 use schema::chain::IdentityId;
-use schema::event::{Kind, Namespace, rfc3339_micros};
+use schema::event::{Namespace, Position, rfc3339_micros};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
+use super::causes;
+use super::power::OnePower;
 use super::proposals::with_proposals;
 use crate::view::{At, Query, Stamp, Stamped, stamped};
-use crate::views::provenance::{self, Provenance, Sources};
-
-/// Kinds of events that these numbers are made of.
-const CAUSES: &[Kind] = &[Kind::Proposed, Kind::Voted, Kind::Delegated, Kind::Undelegated];
+use crate::views::provenance::{self, Provenance};
 
 /// What an identity does in the governance of one chain.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -28,7 +27,7 @@ pub struct GovernanceStats {
     /// Proposals on which it has a vote that counts.
     pub proposals_voted: i64,
     /// Proposals whose voting window overlapped the identity's existence on this chain: voting has opened, and did not end
-    /// before the identity was registered.
+    /// before the identity was registered. The window is the one that the proposal states, also when it was decided or cancelled early.
     pub proposals_eligible: i64,
     /// `proposals_voted` ÷ `proposals_eligible` to four digits; null when there was nothing to vote on.
     #[schema(example = 0.6667)]
@@ -47,7 +46,7 @@ pub struct GovernanceStats {
     /// Block time of its newest vote, proposal or change of power, else of its registration; RFC 3339 UTC.
     #[schema(format = DateTime)]
     pub updated_at: String,
-    /// The events behind the answer; only with `explain=true`.
+    /// The events behind the answer (proposals, votes, and what its power is made of); only with `explain=true`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
 }
@@ -219,7 +218,11 @@ impl Query for OneGovernanceStats {
     }
 
     fn views(&self) -> &'static [&'static str] {
-        if self.explain { &["proposals", "powers", "identities", "heads", "findings"] } else { Self::VIEWS }
+        if self.explain {
+            &["proposals", "powers", "wallets", "balances", "identities", "heads", "findings"]
+        } else {
+            Self::VIEWS
+        }
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
@@ -227,12 +230,17 @@ impl Query for OneGovernanceStats {
         let Some(Counted { subject_id, mut stats }) = counted else { return Ok(Stamped { at, value: None }) };
         if self.explain {
             let link = provenance::events_link(Namespace::Identity, &stats.identity_id, Some(&stats.chain));
-            let sources =
-                Sources { identity_id: Some(&self.identity_id), source_id: Some(self.source_id), only_there: CAUSES };
-            stats.provenance = Some(match subject_id {
-                Some(subject_id) => provenance::of_identity(db, at.position, subject_id, CAUSES, sources, link).await?,
-                None => Provenance::nothing(link),
-            });
+            // Whose stakes count is known where power is explained.
+            let power = OnePower { source_id: self.source_id, identity_id: self.identity_id, explain: true };
+            let weighed = power.read(db, At::Position(Position(at.position)), self.views()).await?.value;
+            let of = causes::Part {
+                source_id: self.source_id,
+                identity_id: &self.identity_id,
+                identity: subject_id,
+                wallets: &weighed.map(|weighed| weighed.wallet_subjects).unwrap_or_default(),
+                kinds: causes::STATS,
+            };
+            stats.provenance = Some(causes::of_part(db, at.position, of, link).await?);
         }
         Ok(Stamped { at, value: Some(stats) })
     }

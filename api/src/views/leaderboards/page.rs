@@ -35,8 +35,9 @@ pub struct Board {
     /// How many are ranked; of identities also those that have hidden their statistics since.
     #[schema(example = 3000)]
     pub ranked: i64,
-    /// False when the window reaches back behind the first block followed of a chain, when all of a chain's time was not
-    /// followed or understood, or when a source stands still.
+    /// False when the window begins before the first block followed of a chain that was not followed from genesis; of all
+    /// time when a chain was not followed from genesis or holds what could not be understood; and now, not as of the past,
+    /// while a source stands still. A chain followed from genesis is complete from its first block.
     #[schema(example = true)]
     pub complete: bool,
     /// Place of the one named in `around`; null when it is not ranked. Only with `around`.

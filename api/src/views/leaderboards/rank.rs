@@ -76,8 +76,9 @@ pub struct Ranks {
     pub unit: &'static str,
     /// Where it stands at the position of the answer.
     pub current: RankNow,
-    /// False when the window reaches back behind the first block followed of a chain, when all of a chain's time was not
-    /// followed or understood, or when a source stands still.
+    /// False when the window begins before the first block followed of a chain that was not followed from genesis; of all
+    /// time when a chain was not followed from genesis or holds what could not be understood; and now, not as of the past,
+    /// while a source stands still. A chain followed from genesis is complete from its first block.
     #[schema(example = true)]
     pub complete: bool,
 }

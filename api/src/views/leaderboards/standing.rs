@@ -175,6 +175,7 @@ macro_rules! of_identities {
                     was: "i.identity_id = m.member",
                     tie: "i.identity_id as tie, 0 as tie_source",
                     kept_tie: "u.member, 0",
+                    nobody: "$3::bytea is null",
                 },
             },
             $($rest)*
@@ -220,6 +221,7 @@ macro_rules! of_addresses {
                             (select z.source_id from log.subjects z where z.subject_id = u.member)
                         end
                     "#,
+                    nobody: "$3::bigint is null",
                 },
             },
             $($rest)*

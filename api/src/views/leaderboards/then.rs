@@ -11,6 +11,14 @@
 /// (its places), `moved` (who has changed since, as they stood then, and whether they had a place before), and `board` (all
 /// places that are known, with `rank` and whether they come `before_cut`: before anybody who is not known).
 macro_rules! standing_then {
+    ($board:tt, $use:literal, $($rest:tt)*) => {
+        $crate::views::leaderboards::places_then!($board, $use, ("null::bigint"), $($rest)*)
+    };
+}
+pub(crate) use standing_then;
+
+/// What [`standing_then`] and [`page_then`] are made of; `$top` is how many places of `board` are wanted, null for all.
+macro_rules! places_then {
     (
         {
             table: $table:literal, versions: $versions:literal, values: $values:literal, keys: $keys:literal,
@@ -18,10 +26,10 @@ macro_rules! standing_then {
             order: $__:literal, about: $about:literal,
             then: {
                 boards: $boards:literal, members: $members:literal, member: $member:literal, place: $place:literal,
-                was: $was:literal, tie: $tie:literal, kept_tie: $kept_tie:literal $(,)?
+                was: $was:literal, tie: $tie:literal, kept_tie: $kept_tie:literal, nobody: $nobody:literal $(,)?
             } $(,)?
         },
-        $use:literal, $db:expr, $at:expr, $views:expr, $columns:literal, $score:literal, $select:literal,
+        $use:literal, ($($top:literal)+), $db:expr, $at:expr, $views:expr, $columns:literal, $score:literal, $select:literal,
         ($($joins:tt)*), $order:literal $(, $argument:expr)* $(,)?
     ) => {
         $crate::views::work::stamped_in_window!(
@@ -127,6 +135,8 @@ macro_rules! standing_then {
                         left join moved m on m.member = u.member
                         where m.member is null
                     ) x
+                    order by x.score desc, x.last_at, x.tie, x.tie_source, x.place
+                    limit "# $(+ $top)+ + r#"
                 ), board as materialized (
                     -- Whoever is not known did not change, and stands behind the last place that was kept.
                     select x.*, e.is_whole is not false
@@ -165,7 +175,7 @@ macro_rules! standing_then {
         )
     };
 }
-pub(crate) use standing_then;
+pub(crate) use places_then;
 
 /// As [`super::page_now`], as of a position; `f.exact` is whether the places of the page can be relied on.
 macro_rules! page_then {
@@ -176,21 +186,24 @@ macro_rules! page_then {
             order: $order:literal, about: $about:literal,
             then: {
                 boards: $boards:literal, members: $members:literal, member: $member:literal, place: $place:literal,
-                was: $was:literal, tie: $tie:literal, kept_tie: $kept_tie:literal $(,)?
+                was: $was:literal, tie: $tie:literal, kept_tie: $kept_tie:literal, nobody: $nobody:literal $(,)?
             } $(,)?
         },
         $use:literal, $db:expr, $at:expr, $views:expr, $columns:literal, $score:literal, $shown:literal,
         $select:literal, ($($joins:tt)+) $(, $argument:expr)* $(,)?
     ) => {
-        $crate::views::leaderboards::standing_then!(
+        $crate::views::leaderboards::places_then!(
             {
                 table: $table, versions: $versions, values: $values, keys: $keys, same_key: $same_key, named: $named,
                 ranked: $ranked, behind: $behind, order: $order, about: $about,
                 then: {
                     boards: $boards, members: $members, member: $member, place: $place, was: $was, tie: $tie, kept_tie: $kept_tie,
+                    nobody: $nobody,
                 },
             },
             $use,
+            // Some more than the page, so that the last ones of it are seen to come before somebody who did not move.
+            ("case when " $nobody " then $6::bigint + $7::bigint + 100 end"),
             $db,
             $at,
             $views,

@@ -1,11 +1,11 @@
 //! How well one oracle works: how much it accepts, how fast, of what, and when.
 
-use chrono::DateTime;
-use schema::event::{Kind, Namespace, rfc3339_micros};
+use schema::event::{Kind, Namespace};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
+use super::breakdown::{ActiveHour, TypeShare, activity, shares};
 use super::{Oracle, columns_from};
 use crate::view::{At, Query, Stamped, stamped};
 use crate::views::provenance::{self, Provenance};
@@ -14,8 +14,6 @@ use crate::views::work::share;
 /// Kinds of events that make an oracle's performance what it is.
 const CAUSES: &[Kind] =
     &[Kind::OracleRegistered, Kind::OracleReported, Kind::OracleSlashed, Kind::WorkSubmitted, Kind::WorkRejected];
-/// Seconds of an hour.
-const HOUR_SECONDS: i64 = 3_600;
 
 /// How well an oracle works, recomputed from its records.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -26,16 +24,21 @@ pub struct OraclePerformance {
     /// Those of its rejections that took out a submission which it had validated before.
     #[schema(example = 3)]
     pub overturned: i64,
-    /// Share of the submissions that it decided on which are accepted now, from 0 to 1, rounded to four digits: validations
-    /// not overturned, out of validations and of rejections of other submissions. Null when it decided on none.
+    /// Share of the submissions that it decided on which are accepted now, from 0 to 1, rounded to four digits:
+    /// `(validations - overturned) / (validations - overturned + rejections)`. What it validated and took out itself later
+    /// is among both the validations and the rejections, and is a rejection here. Null when it decided on none.
     #[schema(example = 0.9901)]
     pub acceptance_rate: Option<f64>,
-    /// How long it takes from hand-in to validation, as its records state both; null when none does.
+    /// How long it takes from hand-in to validation, over its accepted submissions that state both, those rejected later
+    /// included; null when there is none. So it is null for an oracle that is not registered, whatever times are stated in
+    /// its name: what an unproven record claims is nobody's word.
     pub latency: Option<Latency>,
     /// Accepted submissions that state when they were handed in and when they were validated, in that order.
     #[schema(example = 1190)]
     pub latency_count: i64,
-    /// Its decisions by type of work, the most frequent type first.
+    /// Its decisions and what was said in its name by type of work: the types that it decided most on first, then those
+    /// that most was said of. Of the types that it decided nothing of, only those among the first hundred by name of all
+    /// types beside its name are listed: anybody can make up more.
     pub shares: Vec<TypeShare>,
     /// The last 25 hours of its chain, oldest first; the last is the hour of the chain's newest block.
     pub activity: Vec<ActiveHour>,
@@ -63,41 +66,6 @@ pub struct Latency {
     pub p99: i64,
 }
 
-/// An oracle's decisions on one type of work.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
-pub struct TypeShare {
-    /// Type of work as records spell it.
-    #[serde(rename = "type")]
-    #[schema(example = "boinc")]
-    pub work_type: String,
-    /// Accepted submissions of the type.
-    #[schema(example = 1000)]
-    pub accepted: i64,
-    /// Rejections of the type.
-    #[schema(example = 10)]
-    pub rejected: i64,
-    /// Part of all its decisions, from 0 to 1, rounded to four digits.
-    #[schema(example = 0.8306)]
-    pub share: Option<f64>,
-}
-
-/// What an oracle did in one hour of block time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct ActiveHour {
-    /// Start of the hour, RFC 3339 UTC.
-    #[schema(format = DateTime, example = "2026-03-01T12:00:00.000000Z")]
-    pub hour: String,
-    /// Accepted submissions.
-    #[schema(example = 17)]
-    pub accepted: i64,
-    /// Rejections.
-    #[schema(example = 1)]
-    pub rejected: i64,
-    /// Signatures in its name that do not hold.
-    #[schema(example = 0)]
-    pub refuted: i64,
-}
-
 /// How well one oracle works.
 #[derive(Debug, Clone)]
 pub struct OneOracle {
@@ -123,16 +91,18 @@ macro_rules! performance_at {
             r.slash_count as "slash_count?", r.last_at as "last_at?", r.overturned as "overturned?",
             r.latency_count as "latency_count?", r.subject_id as "subject_id?", r.latencies as "latencies?: Vec<i64>",
             r.types as "types?: Vec<String>", r.type_accepted as "type_accepted?: Vec<i64>",
-            r.type_rejected as "type_rejected?: Vec<i64>", r.hours as "hours?: Vec<i64>",
+            r.type_rejected as "type_rejected?: Vec<i64>", r.type_refuted as "type_refuted?: Vec<i64>",
+            r.type_unproven as "type_unproven?: Vec<i64>", r.hours as "hours?: Vec<i64>",
             r.hour_accepted as "hour_accepted?: Vec<i64>", r.hour_rejected as "hour_rejected?: Vec<i64>",
-            r.hour_refuted as "hour_refuted?: Vec<i64>"
+            r.hour_refuted as "hour_refuted?: Vec<i64>", r.hour_unproven as "hour_unproven?: Vec<i64>"
             "#,
             r#"
                 select
                     $3::text as oracle_id, a.chain, o.name, o.oracle_address, o.registered_at, a.accepted, a.rejected,
                     a.refuted, a.unproven, a.repeated, o.slashed::text as slashed, o.slash_count, a.last_at, a.overturned,
-                    a.latency_count, n.subject_id, l.latencies, t.types, t.type_accepted, t.type_rejected, h.hours,
-                    h.hour_accepted, h.hour_rejected, h.hour_refuted
+                    a.latency_count, n.subject_id, l.latencies, t.types, t.type_accepted, t.type_rejected,
+                    t.type_refuted, t.type_unproven, h.hours, h.hour_accepted, h.hour_rejected, h.hour_refuted,
+                    h.hour_unproven
                 from (
                     select
                         src.source_id, src.name as chain, v.accepted, v.rejected, v.refuted, v.unproven, v.repeated,
@@ -216,30 +186,59 @@ macro_rules! performance_at {
                     where f.bucket is not null
                 ) l on true
                 left join lateral (
-                    with recursive named (work_type) as (
+                    -- Anybody can name an oracle beside any type: all types that it decided on, and the first hundred of any.
+                    with recursive decided (work_type) as (
                         select min(v.work_type)
                         from oracle_types_versions v
                         where v.source_id = a.source_id
                             and v.oracle_id = $3
+                            and v.accepted + v.rejected > 0
+                            and v.from_position <= s.position
                         union all
                         select (
                             select min(v.work_type)
                             from oracle_types_versions v
                             where v.source_id = a.source_id
                                 and v.oracle_id = $3
+                                and v.accepted + v.rejected > 0
+                                and v.from_position <= s.position
                                 and v.work_type > p.work_type
                         )
-                        from named p
+                        from decided p
                         where p.work_type is not null
+                    ), said (work_type, found) as (
+                        select min(v.work_type), 1
+                        from oracle_types_versions v
+                        where v.source_id = a.source_id
+                            and v.oracle_id = $3
+                            and v.from_position <= s.position
+                        union all
+                        select (
+                            select min(v.work_type)
+                            from oracle_types_versions v
+                            where v.source_id = a.source_id
+                                and v.oracle_id = $3
+                                and v.from_position <= s.position
+                                and v.work_type > p.work_type
+                        ), p.found + 1
+                        from said p
+                        where p.work_type is not null
+                            and p.found < 100
+                    ), named (work_type) as (
+                        select d.work_type from decided d
+                        union
+                        select d.work_type from said d
                     )
                     select
                         array_agg(p.work_type order by p.work_type) as types,
                         array_agg(v.accepted order by p.work_type) as type_accepted,
-                        array_agg(v.rejected order by p.work_type) as type_rejected
+                        array_agg(v.rejected order by p.work_type) as type_rejected,
+                        array_agg(v.refuted order by p.work_type) as type_refuted,
+                        array_agg(v.unproven order by p.work_type) as type_unproven
                     from named p
                     -- Along the key: the newest version of a type that is rare lies far behind those of all others.
                     cross join lateral (
-                        select i.source_id, i.oracle_id, i.work_type, i.accepted, i.rejected, i.present
+                        select i.source_id, i.oracle_id, i.work_type, i.accepted, i.rejected, i.refuted, i.unproven, i.present
                         from oracle_types_versions i
                         where (i.source_id, i.oracle_id, i.work_type, i.from_position)
                             <= (a.source_id, $3, p.work_type, s.position)
@@ -255,7 +254,8 @@ macro_rules! performance_at {
                         array_agg(g.hour order by g.hour) as hours,
                         array_agg(coalesce(v.accepted, 0) order by g.hour) as hour_accepted,
                         array_agg(coalesce(v.rejected, 0) order by g.hour) as hour_rejected,
-                        array_agg(coalesce(v.refuted, 0) order by g.hour) as hour_refuted
+                        array_agg(coalesce(v.refuted, 0) order by g.hour) as hour_refuted,
+                        array_agg(coalesce(v.unproven, 0) order by g.hour) as hour_unproven
                     from (
                         -- Along the key: never through the versions of another source.
                         select
@@ -267,7 +267,7 @@ macro_rules! performance_at {
                     ) newest
                     cross join lateral generate_series(newest.hour - 24, newest.hour) g (hour)
                     left join lateral (
-                        select i.accepted, i.rejected, i.refuted, i.present
+                        select i.accepted, i.rejected, i.refuted, i.unproven, i.present
                         from oracle_hours_versions i
                         where i.source_id = a.source_id
                             and i.oracle_id = $3
@@ -297,8 +297,10 @@ impl Query for OneOracle {
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
         let (at, rows) = performance_at!(db, at, Self::VIEWS, self.oracle_id, self.source_id)?;
         let Some(row) = rows.into_iter().next() else { return Ok(Stamped { at, value: None }) };
-        let shares = shares(row.types, row.type_accepted, row.type_rejected);
-        let activity = activity(row.hours, row.hour_accepted, row.hour_rejected, row.hour_refuted);
+        let of_types = [row.type_accepted, row.type_rejected, row.type_refuted, row.type_unproven];
+        let of_hours = [row.hour_accepted, row.hour_rejected, row.hour_refuted, row.hour_unproven];
+        let types = row.types;
+        let activity = activity(row.hours, of_hours);
         let latency = row.latencies.and_then(|seconds| match seconds[..] {
             [p50, p90, p95, p99] => Some(Latency { p50, p90, p95, p99 }),
             _ => None,
@@ -312,7 +314,7 @@ impl Query for OneOracle {
             overturned,
             latency,
             latency_count,
-            shares,
+            shares: shares(&oracle, types, of_types),
             activity,
             provenance: None,
             oracle,
@@ -327,35 +329,4 @@ impl Query for OneOracle {
         }
         Ok(Stamped { at, value: Some(performance) })
     }
-}
-
-fn shares(types: Option<Vec<String>>, accepted: Option<Vec<i64>>, rejected: Option<Vec<i64>>) -> Vec<TypeShare> {
-    let figures = accepted.unwrap_or_default().into_iter().zip(rejected.unwrap_or_default());
-    let by_type: Vec<_> = types.unwrap_or_default().into_iter().zip(figures).collect();
-    let total = by_type.iter().map(|(_, (accepted, rejected))| accepted + rejected).sum();
-    let shares = by_type.into_iter().map(|(work_type, (accepted, rejected))| TypeShare {
-        work_type,
-        accepted,
-        rejected,
-        share: share(accepted + rejected, total),
-    });
-    let mut shares: Vec<TypeShare> = shares.filter(|share| share.accepted + share.rejected > 0).collect();
-    shares.sort_by_key(|share| (-(share.accepted + share.rejected), share.work_type.clone()));
-    shares
-}
-
-fn activity(
-    hours: Option<Vec<i64>>,
-    accepted: Option<Vec<i64>>,
-    rejected: Option<Vec<i64>>,
-    refuted: Option<Vec<i64>>,
-) -> Vec<ActiveHour> {
-    let decided = accepted.unwrap_or_default().into_iter().zip(rejected.unwrap_or_default());
-    let counts = decided.zip(refuted.unwrap_or_default());
-    let hours = hours.unwrap_or_default().into_iter().zip(counts);
-    let active = hours.filter_map(|(hour, ((accepted, rejected), refuted))| {
-        let starts_at = DateTime::from_timestamp(hour * HOUR_SECONDS, 0)?;
-        Some(ActiveHour { hour: rfc3339_micros(starts_at), accepted, rejected, refuted })
-    });
-    active.collect()
 }

@@ -70,7 +70,7 @@ pub(super) async fn types(
     let types: Vec<String> = asked.iter().map(|key| key.work_type.clone()).collect();
     let found = sqlx::query!(
         r#"
-        select t.source_id, t.oracle_id, t.work_type, t.accepted, t.rejected
+        select t.source_id, t.oracle_id, t.work_type, t.accepted, t.rejected, t.refuted, t.unproven
         from unnest($1::integer[], $2::text[], $3::text[]) as wanted (source_id, oracle_id, work_type)
         join oracle_types t
             on t.source_id = wanted.source_id
@@ -85,7 +85,8 @@ pub(super) async fn types(
     .await?
     .into_iter()
     .map(|row| {
-        let share = TypeShare { accepted: row.accepted, rejected: row.rejected };
+        let share =
+            TypeShare { accepted: row.accepted, rejected: row.rejected, refuted: row.refuted, unproven: row.unproven };
         (TypeKey { source_id: row.source_id, oracle_id: row.oracle_id, work_type: row.work_type }, share)
     });
     rows.loaded(asked, found);
@@ -106,7 +107,7 @@ pub(super) async fn hours(
     let hours: Vec<i32> = asked.iter().map(|key| key.hour).collect();
     let found = sqlx::query!(
         r#"
-        select h.source_id, h.oracle_id, h.hour, h.accepted, h.rejected, h.refuted
+        select h.source_id, h.oracle_id, h.hour, h.accepted, h.rejected, h.refuted, h.unproven
         from unnest($1::integer[], $2::text[], $3::integer[]) as wanted (source_id, oracle_id, hour)
         join oracle_hours h
             on h.source_id = wanted.source_id
@@ -121,7 +122,12 @@ pub(super) async fn hours(
     .await?
     .into_iter()
     .map(|row| {
-        let activity = HourActivity { accepted: row.accepted, rejected: row.rejected, refuted: row.refuted };
+        let activity = HourActivity {
+            accepted: row.accepted,
+            rejected: row.rejected,
+            refuted: row.refuted,
+            unproven: row.unproven,
+        };
         (HourKey { source_id: row.source_id, oracle_id: row.oracle_id, hour: row.hour }, activity)
     });
     rows.loaded(asked, found);

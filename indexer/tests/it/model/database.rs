@@ -83,12 +83,12 @@ const ROWS: &[(&str, &str, &str)] = &[
     ),
     (
         "oracle_types",
-        "s.name, o.oracle_id, o.work_type, o.accepted, o.rejected",
+        "s.name, o.oracle_id, o.work_type, o.accepted, o.rejected, o.refuted, o.unproven",
         "oracle_types o join log.sources s using (source_id)",
     ),
     (
         "oracle_hours",
-        "s.name, o.oracle_id, o.hour, o.accepted, o.rejected, o.refuted",
+        "s.name, o.oracle_id, o.hour, o.accepted, o.rejected, o.refuted, o.unproven",
         "oracle_hours o join log.sources s using (source_id)",
     ),
     (

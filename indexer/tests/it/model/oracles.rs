@@ -117,21 +117,20 @@ impl Done<'_> {
                 &or_dash(times.last().copied().map(time)),
             ],
         );
-        let mut types: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
-        let mut hours: BTreeMap<i64, [u64; 3]> = BTreeMap::new();
-        for (index, outcome) in [Outcome::Accepted, Outcome::Rejected, Outcome::Refuted].into_iter().enumerate() {
+        let mut types: BTreeMap<&str, [u64; 4]> = BTreeMap::new();
+        let mut hours: BTreeMap<i64, [u64; 4]> = BTreeMap::new();
+        let counted = [Outcome::Accepted, Outcome::Rejected, Outcome::Refuted, Outcome::Unproven];
+        for (index, outcome) in counted.into_iter().enumerate() {
             for record in self.of(outcome) {
                 hours.entry(hour(record.at)).or_default()[index] += 1;
-                if outcome != Outcome::Refuted {
-                    types.entry(&record.work_type).or_default()[index] += 1;
-                }
+                types.entry(&record.work_type).or_default()[index] += 1;
             }
         }
-        for (work_type, [accepted, rejected]) in types {
-            lines.add("oracle_types", &[name, id, &work_type, &accepted, &rejected]);
+        for (work_type, [accepted, rejected, refuted, unproven]) in types {
+            lines.add("oracle_types", &[name, id, &work_type, &accepted, &rejected, &refuted, &unproven]);
         }
-        for (hour, [accepted, rejected, refuted]) in hours {
-            lines.add("oracle_hours", &[name, id, &hour, &accepted, &rejected, &refuted]);
+        for (hour, [accepted, rejected, refuted, unproven]) in hours {
+            lines.add("oracle_hours", &[name, id, &hour, &accepted, &rejected, &refuted, &unproven]);
         }
         let mut buckets: BTreeMap<i64, u64> = BTreeMap::new();
         for seconds in latencies {

@@ -69,3 +69,19 @@ pub fn delegate_too_much(draft: &mut Draft<'_>) {
     draft.defect(Defect::DelegateTooMuch);
     delegation(draft, Kind::Delegate, from, to, amount);
 }
+
+/// An identity delegates to itself.
+pub fn delegate_to_self(draft: &mut Draft<'_>) {
+    let Some(identity) = somebody(draft) else { return money::transfer(draft) };
+    draft.defect(Defect::DelegateToSelf);
+    delegation(draft, Kind::Delegate, identity, identity, 1_000);
+}
+
+/// More is taken back than was given: nothing is.
+pub fn undelegate_too_much(draft: &mut Draft<'_>) {
+    let Some((from, to)) = two_people(draft) else { return money::transfer(draft) };
+    let given = draft.world.identities.get(from).gives;
+    let (to, amount) = given.map_or((to, 0), |given| (given.to, given.amount));
+    draft.defect(Defect::UndelegateTooMuch);
+    delegation(draft, Kind::Undelegate, from, to, amount + 1_000);
+}

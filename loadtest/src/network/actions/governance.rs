@@ -7,7 +7,7 @@ use super::super::ledger::{ProposalBook, ProposalState};
 use super::super::tally::{Defect, Kind};
 use super::super::wire::json_string;
 use super::super::world::{Choice, Proposal, Shared, World};
-use super::{can_pay, money, somebody};
+use super::{can_pay, money, programme, somebody};
 
 /// So many proposals are open at most.
 const OPEN_PROPOSALS: usize = 24;
@@ -16,6 +16,10 @@ const KEPT_PLACES: usize = 4;
 /// The origin account lets a proposal that is due lie until the next one is due, or for about so many blocks: so there is
 /// nearly always one that has ended and one that waits for its execution.
 const PATIENCE_BLOCKS: u64 = 400;
+/// Below this height nothing that is due lies for long, so that decisions can be seen early.
+const IMPATIENT_BELOW: u64 = 200;
+/// So many proposals have short windows, for the same reason.
+const HASTY_PROPOSALS: u64 = 4;
 /// A proposal is called off once in so many blocks.
 const CANCEL_EVERY: u64 = 120;
 /// A quorum is the power of up to so many average voters, about as many as vote.
@@ -70,8 +74,10 @@ fn propose_up_to(draft: &mut Draft<'_>, open_max: usize) {
         return money::transfer(draft);
     };
     let title = (*draft.dice.pick(&TITLES)).to_owned();
-    let starts_s = draft.time_s() + 1 + blocks_s(draft, 2, 30);
-    let ends_s = starts_s + 1 + blocks_s(draft, 40, 200);
+    let is_hasty = draft.world.proposals_made < HASTY_PROPOSALS;
+    let (wait, length) = if is_hasty { ((12, 20), (20, 20)) } else { ((2, 30), (40, 200)) };
+    let starts_s = draft.time_s() + 1 + blocks_s(draft, wait.0, wait.1);
+    let ends_s = starts_s + 1 + blocks_s(draft, length.0, length.1);
     let powers = powers(draft.cast, draft.world);
     let average = powers.iter().map(|(_, power)| power).sum::<u64>() / to_u64(powers.len()).max(1);
     let quorum = 1 + draft.dice.below(QUORUM_VOTERS * average + 1);
@@ -145,7 +151,8 @@ pub fn title_too_long(draft: &mut Draft<'_>) {
     draft.act(Kind::Unrecognized, From::Account(proposer), &data);
 }
 
-fn vote_as(draft: &mut Draft<'_>, voter: usize, proposal: u64, choice: Choice, power: u64) {
+/// Sends a vote.
+pub fn vote_as(draft: &mut Draft<'_>, voter: usize, proposal: u64, choice: Choice, power: u64) {
     let choice = match choice {
         Choice::For => "for",
         Choice::Against => "against",
@@ -160,7 +167,8 @@ fn vote_as(draft: &mut Draft<'_>, voter: usize, proposal: u64, choice: Choice, p
     draft.act(Kind::Vote, From::Account(voter), &data);
 }
 
-fn some_choice(draft: &mut Draft<'_>) -> Choice {
+/// A choice, more often for than against.
+pub fn some_choice(draft: &mut Draft<'_>) -> Choice {
     const CHOICES: [Choice; 7] = {
         use Choice::{Abstain, Against, For};
         [For, For, For, For, Against, Against, Abstain]
@@ -169,13 +177,13 @@ fn some_choice(draft: &mut Draft<'_>) -> Choice {
 }
 
 /// An index among the proposals that are open for votes, or surely not, at the time of the block.
-fn some_proposal(draft: &mut Draft<'_>, voting: bool) -> Option<usize> {
+pub fn some_proposal(draft: &mut Draft<'_>, voting: bool) -> Option<usize> {
     let time_ms = draft.time_ms;
     let fits = |proposal: &Proposal| {
         let inside = time_ms > proposal.starts_s * 1_000 && time_ms < proposal.ends_s * 1_000;
         // One second of distance, so that no rounding of times decides.
         let outside = time_ms + 1_000 < proposal.starts_s * 1_000 || time_ms > (proposal.ends_s + 1) * 1_000;
-        if voting { inside && proposal.powers.is_some() } else { outside }
+        !proposal.passed && if voting { inside && proposal.powers.is_some() } else { outside }
     };
     let open: Vec<usize> =
         draft.world.proposals.iter().enumerate().filter(|(_, proposal)| fits(proposal)).map(|(n, _)| n).collect();
@@ -259,7 +267,7 @@ pub fn conclude(draft: &mut Draft<'_>) {
 
 /// Whether the oldest of so many that are due gets its turn.
 fn is_time(draft: &mut Draft<'_>, due: usize) -> bool {
-    draft.dice.one_in(if due > 1 { 4 } else { PATIENCE_BLOCKS })
+    draft.dice.one_in(if due > 1 || draft.height < IMPATIENT_BELOW { 4 } else { PATIENCE_BLOCKS })
 }
 
 /// A proposal that is still open is called off.
@@ -294,18 +302,19 @@ fn execute(draft: &mut Draft<'_>, index: usize) {
     act_on(draft, Kind::Execute, id, "");
 }
 
-fn finalize(draft: &mut Draft<'_>, index: usize) {
+/// The origin account finalises a proposal, now and then falsely.
+pub fn finalize(draft: &mut Draft<'_>, index: usize) {
     let proposal = draft.world.proposals[index].clone();
     let (yes, no, abstain) = proposal.sums();
     let rate = draft.config.defect_per_mille.saturating_mul(5);
-    let is_false = draft.dice.per_mille(rate);
+    let is_false = draft.dice.per_mille(rate) || programme::misses(draft, Defect::FalseOutcome);
     let passed = proposal.is_carried() != is_false;
     let outcome = if passed { "passed" } else { "rejected" };
     let mut fields = format!(r#","outcome":"{outcome}""#);
     if is_false {
         draft.defect(Defect::FalseOutcome);
     }
-    if draft.dice.per_mille(rate) {
+    if draft.dice.per_mille(rate) || (!is_false && programme::misses(draft, Defect::FalseTally)) {
         draft.defect(Defect::FalseTally);
         fields += &format!(r#","votes_for":"{}","votes_against":"{no}","votes_abstain":"{abstain}""#, yes + 1);
     } else if !draft.dice.one_in(3) {
@@ -332,7 +341,8 @@ pub fn finalize_by_stranger(draft: &mut Draft<'_>) {
     draft.act(Kind::Finalize, stranger, &data);
 }
 
-fn act_on(draft: &mut Draft<'_>, kind: Kind, proposal: u64, fields: &str) {
+/// Sends a decision by the origin account.
+pub fn act_on(draft: &mut Draft<'_>, kind: Kind, proposal: u64, fields: &str) {
     let data = format!(r#"{{"v":1,"kind":"{}","proposal_id":{proposal}{fields}}}"#, kind.name());
     draft.act(kind, From::Origin, &data);
 }

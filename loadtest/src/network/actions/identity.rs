@@ -5,7 +5,8 @@ use super::super::draft::{Draft, From};
 use super::super::ledger::Visibility;
 use super::super::tally::{Defect, Kind};
 use super::super::wire::json_string;
-use super::{can_pay, fund_next, money, numbered, somebody, two_people};
+use super::super::world::Identity;
+use super::{can_pay, claims, fund_next, money, numbered, programme, somebody, two_people};
 
 const FIRST: [&str; 12] =
     ["Ada", "Björn", "Chloé", "Dmitri", "Eun-ji", "Fatima", "Giày", "Hanako 花子", "Íñigo", "Jürgen", "Kwame", "Łucja"];
@@ -42,7 +43,7 @@ pub fn register(draft: &mut Draft<'_>) {
     }
     draft.world.registered += 1;
     draft.world.identities.change(identity).visibility = register_as(draft, identity, identity);
-    if draft.dice.one_in(2) {
+    if draft.dice.one_in(2) && !claims::is_hoarder(identity) {
         link_own(draft, identity, (0, identity));
     }
 }
@@ -122,7 +123,8 @@ pub fn rotate_key(draft: &mut Draft<'_>) {
     let Some(identity) = somebody(draft) else { return money::transfer(draft) };
     let cast = draft.cast;
     let id = &cast.identity_ids[identity];
-    let genuine = !draft.dice.per_mille(draft.config.bad_signature_per_mille);
+    let rate = draft.config.bad_signature_per_mille;
+    let genuine = !draft.dice.per_mille(rate) && !programme::misses(draft, Defect::BadRotationProof);
     let rotation = draft.world.identities.get(identity).rotations + 1;
     let key = cast.rotated(identity, rotation);
     if genuine {
@@ -140,13 +142,17 @@ pub fn rotate_key(draft: &mut Draft<'_>) {
 }
 
 /// How a link's proof is made.
-enum Proof {
+pub enum Proof {
+    /// By the wallet's key.
     Genuine,
+    /// By the wallet's key, with one bit flipped.
     BrokenSignature,
+    /// By another key, to which the wallet's address does not belong.
     OtherKey,
 }
 
-fn link(draft: &mut Draft<'_>, sender: usize, identity: usize, wallet: usize, proof: &Proof) {
+/// Sends a link of a wallet to an identity.
+pub fn link(draft: &mut Draft<'_>, sender: usize, identity: usize, wallet: usize, proof: &Proof) {
     let cast = draft.cast;
     let (id, address) = (&cast.identity_ids[identity], &cast.accounts[wallet].address);
     let link_type = *draft.dice.pick(&LINK_TYPES);
@@ -165,9 +171,10 @@ fn link(draft: &mut Draft<'_>, sender: usize, identity: usize, wallet: usize, pr
 }
 
 /// A wallet of an identity's own that is linked, or not linked, now.
-fn own_wallet(draft: &mut Draft<'_>, identity: usize, linked: bool) -> Option<(u32, usize)> {
-    let links = draft.world.identities.get(identity).links;
-    let wallets: Vec<_> = draft.cast.pool(identity).filter(|(bit, _)| (links & (1 << bit) != 0) == linked).collect();
+pub fn own_wallet(draft: &mut Draft<'_>, identity: usize, linked: bool) -> Option<(u32, usize)> {
+    let Identity { links, gone, .. } = *draft.world.identities.get(identity);
+    let fits = |bit: u32| gone & (1 << bit) == 0 && (links & (1 << bit) != 0) == linked;
+    let wallets: Vec<_> = draft.cast.pool(identity).filter(|(bit, _)| fits(*bit)).collect();
     if wallets.is_empty() { None } else { Some(*draft.dice.pick(&wallets)) }
 }
 
@@ -175,14 +182,14 @@ fn own_wallet(draft: &mut Draft<'_>, identity: usize, linked: bool) -> Option<(u
 pub fn link_wallet(draft: &mut Draft<'_>) {
     let Some(identity) = somebody(draft) else { return money::transfer(draft) };
     let Some((bit, wallet)) = own_wallet(draft, identity, false) else { return money::transfer(draft) };
-    if draft.delegated.contains(&identity) {
+    if claims::is_hoarder(identity) || draft.delegated.contains(&identity) {
         return money::transfer(draft);
     }
     link_own(draft, identity, (bit, wallet));
 }
 
 fn link_own(draft: &mut Draft<'_>, identity: usize, (bit, wallet): (u32, usize)) {
-    if draft.dice.per_mille(draft.config.bad_signature_per_mille) {
+    if draft.dice.per_mille(draft.config.bad_signature_per_mille) || programme::misses(draft, Defect::BadLinkProof) {
         draft.defect(Defect::BadLinkProof);
         return link(draft, identity, identity, wallet, &Proof::BrokenSignature);
     }
@@ -213,10 +220,12 @@ pub fn link_twice(draft: &mut Draft<'_>) {
     let Some((owner, second)) = two_people(draft) else { return money::transfer(draft) };
     let Some((_, wallet)) = own_wallet(draft, owner, true) else { return money::transfer(draft) };
     draft.defect(Defect::DoubleLink);
+    draft.world.contested.change().insert((wallet, second));
     link(draft, second, second, wallet, &Proof::Genuine);
 }
 
-fn unlink(draft: &mut Draft<'_>, identity: usize, wallet: usize) {
+/// Sends the unlinking of a wallet by an identity.
+pub fn unlink(draft: &mut Draft<'_>, identity: usize, wallet: usize) {
     let (id, address) = (&draft.cast.identity_ids[identity], &draft.cast.accounts[wallet].address);
     let data =
         format!(r#"{{"v":1,"kind":"identity.unlink_wallet","identity_id":"{id}","wallet_address":"{address}"}}"#);

@@ -123,8 +123,17 @@ pub fn mint_because(draft: &mut Draft<'_>, reason: Option<&str>) {
     draft.act(Kind::Mint, From::Origin, &data);
 }
 
+/// Whether it would come too early to say that money was made which a reader may not know of; see
+/// [`super::social::stake_too_much`].
+pub fn is_too_early_to_make_any(draft: &Draft<'_>) -> bool {
+    draft.world.tally.defect(Defect::StakeTooMuch) == 0
+}
+
 /// Somebody else tries to mint: nothing is minted.
 pub fn mint_by_stranger(draft: &mut Draft<'_>) {
+    if is_too_early_to_make_any(draft) {
+        return transfer(draft);
+    }
     let sender = rich(draft);
     let address = &draft.cast.accounts[sender].address;
     let amount = 1 + draft.dice.below(to_u64(sender) + 1_000_000);

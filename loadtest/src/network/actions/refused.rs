@@ -2,7 +2,7 @@
 
 use super::super::draft::{Draft, From, Order, To};
 use super::super::tally::{Defect, Kind};
-use super::{Action, delegation, governance, identity, money, social, somebody, work};
+use super::{Action, claims, decisions, delegation, governance, identity, money, social, somebody, work};
 
 /// All sorts of mistakes but signatures, equally likely; one that is not possible now becomes a transfer.
 const MISTAKES: &[Action] = &[
@@ -11,19 +11,34 @@ const MISTAKES: &[Action] = &[
     identity::link_by_stranger,
     identity::link_twice,
     identity::unlink_unlinked,
+    claims::hoard,
     social::follow_self,
+    social::follow_unknown,
+    social::follow_badly_signed,
     social::unfollow_unfollowed,
+    social::stake_of_another,
     social::unstake_too_much,
+    delegation::delegate_to_self,
     delegation::delegate_too_much,
+    delegation::undelegate_too_much,
     governance::vote_outside,
     governance::vote_overclaimed,
     governance::vote_unknown,
     governance::propose_again,
     governance::finalize_by_stranger,
+    decisions::vote_after_close,
+    decisions::vote_without_power,
+    decisions::finalize_again,
+    decisions::cancel_decided,
+    decisions::execute_unpassed,
     governance::title_too_long,
     work::submit_unsigned,
     work::submit_again,
+    work::submit_before_it_was_handed_in,
     work::reject_by_another,
+    work::reject_twice,
+    work::register_again,
+    work::slash_unknown,
     money::mint_by_stranger,
     unknown_kind,
     future_version,
@@ -100,7 +115,10 @@ fn not_a_number(draft: &mut Draft<'_>) {
 }
 
 /// An allocation outside block 0, by the account that may allocate there.
-fn late_allocation(draft: &mut Draft<'_>) {
+pub fn late_allocation(draft: &mut Draft<'_>) {
+    if money::is_too_early_to_make_any(draft) {
+        return money::transfer(draft);
+    }
     let address = &draft.cast.accounts[0].address;
     let data = format!(r#"{{"v":1,"kind":"genesis.allocate","address":"{address}","amount":1000000}}"#);
     draft.defect(Defect::LateAllocation);

@@ -1,7 +1,9 @@
 //! Follows and stakes.
 
-use super::super::draft::{Draft, From};
+use super::super::dice::derive_bytes;
+use super::super::draft::{Draft, From, Order, To};
 use super::super::tally::{Defect, Kind};
+use super::super::world::Identity;
 use super::{money, somebody, two_people};
 
 /// Follows that may still be taken back.
@@ -70,7 +72,32 @@ pub fn follow_self(draft: &mut Draft<'_>) {
     relation(draft, Kind::Follow, identity, identity);
 }
 
+/// Somebody follows an identity that nobody has registered.
+pub fn follow_unknown(draft: &mut Draft<'_>) {
+    let Some(follower) = somebody(draft) else { return money::transfer(draft) };
+    let nobody = hex::encode(derive_bytes(draft.config.seed, "nobody", &[draft.height]));
+    let id = &draft.cast.identity_ids[follower];
+    let data = format!(r#"{{"v":1,"kind":"social.follow","follower":"{id}","following":"{nobody}"}}"#);
+    draft.defect(Defect::FollowOfUnknown);
+    draft.act(Kind::Follow, From::Account(follower), &data);
+}
+
+/// A follow in a transaction whose signature does not hold: nobody proved to have sent it.
+pub fn follow_badly_signed(draft: &mut Draft<'_>) {
+    let Some((follower, following)) = two_people(draft) else { return money::transfer(draft) };
+    let ids = &draft.cast.identity_ids;
+    let data =
+        format!(r#"{{"v":1,"kind":"social.follow","follower":"{}","following":"{}"}}"#, ids[follower], ids[following]);
+    draft.defect(Defect::FollowBadlySigned);
+    let (from, data) = (From::Account(follower), Some(data.as_str()));
+    draft.send(Order { kind: Kind::Follow, from, to: To::Registry, amount: 0, data, genuine: false });
+}
+
 fn staking(draft: &mut Draft<'_>, kind: Kind, account: usize, amount: u64) {
+    staking_by(draft, account, kind, account, amount);
+}
+
+fn staking_by(draft: &mut Draft<'_>, sender: usize, kind: Kind, account: usize, amount: u64) {
     let cast = draft.cast;
     let validator = &cast.validators[account % cast.validators.len()];
     let spelled = draft.spell(amount);
@@ -79,7 +106,7 @@ fn staking(draft: &mut Draft<'_>, kind: Kind, account: usize, amount: u64) {
         kind.name(),
         cast.accounts[account].address
     );
-    draft.act(kind, From::Account(account), &data);
+    draft.act(kind, From::Account(sender), &data);
 }
 
 /// Notes that the stake of an account has changed. An account is in the pool of one identity at most.
@@ -92,12 +119,13 @@ fn restaked(draft: &mut Draft<'_>, identity: usize) {
 /// else's vote would count for anything.
 pub fn stake(draft: &mut Draft<'_>) {
     let Some(identity) = somebody(draft) else { return money::transfer(draft) };
-    let links = draft.world.identities.get(identity).links;
+    let Identity { links, gone, .. } = *draft.world.identities.get(identity);
     let has_free = |account: usize| {
         let entry = draft.world.accounts.get(account);
         account != money::TREASURER && entry.balance.saturating_sub(entry.staked) >= money::WORTH_SPENDING
     };
-    let able: Vec<(u32, usize)> = draft.cast.pool(identity).filter(|(_, account)| has_free(*account)).collect();
+    let able: Vec<(u32, usize)> =
+        draft.cast.pool(identity).filter(|(bit, account)| gone & (1 << bit) == 0 && has_free(*account)).collect();
     let linked: Vec<(u32, usize)> = able.iter().copied().filter(|(bit, _)| links & (1 << bit) != 0).collect();
     let choice = if linked.is_empty() || draft.dice.one_in(5) { able } else { linked };
     if choice.is_empty() || draft.delegated.contains(&identity) {
@@ -133,4 +161,24 @@ pub fn unstake_too_much(draft: &mut Draft<'_>) {
     let amount = draft.world.accounts.get(account).staked + 1 + draft.dice.below(1_000);
     draft.defect(Defect::UnstakeTooMuch);
     staking(draft, Kind::Unstake, account, amount);
+}
+
+/// Somebody stakes another's money.
+pub fn stake_of_another(draft: &mut Draft<'_>) {
+    let Some((sender, account)) = two_people(draft) else { return money::transfer(draft) };
+    draft.defect(Defect::StakeOfAnother);
+    staking_by(draft, sender, Kind::Stake, account, 1_000);
+}
+
+/// An account stakes more than it has. A reader can know that only as long as it knows of all the money there is: nobody
+/// has tried to make any.
+pub fn stake_too_much(draft: &mut Draft<'_>) {
+    let tally = &draft.world.tally;
+    if tally.defect(Defect::MintByStranger) + tally.defect(Defect::LateAllocation) > 0 {
+        return money::transfer(draft);
+    }
+    let account = money::rich(draft);
+    let amount = draft.world.accounts.get(account).balance + 1 + draft.dice.below(1_000_000);
+    draft.defect(Defect::StakeTooMuch);
+    staking(draft, Kind::Stake, account, amount);
 }

@@ -1,11 +1,12 @@
 //! Work submissions through oracles of different quality.
 
+use super::super::cast::Oracle;
 use super::super::draft::{Draft, From};
 use super::super::ledger::MinerBook;
 use super::super::tally::{Defect, Kind};
 use super::super::wire::json_string;
 use super::super::world::Submission;
-use super::money;
+use super::{money, programme};
 
 /// Submissions that may still be rejected or repeated.
 const RECENT_SUBMISSIONS: usize = 64;
@@ -27,19 +28,36 @@ const REASONS: [&str; 4] = ["result mismatch", "deadline missed", "duplicate hos
 pub fn register_oracles(draft: &mut Draft<'_>) {
     let cast = draft.cast;
     for oracle in cast.oracles.iter().filter(|oracle| oracle.registers) {
-        let actor = &cast.accounts[oracle.account];
-        let data = format!(
-            r#"{{"v":1,"kind":"oracle.register","oracle_id":"{}","address":"{}","key":{{"alg":"ed25519","public_key":"{}"}},"name":{}}}"#,
-            oracle.id,
-            actor.address,
-            actor.public_key,
-            json_string(&oracle.name)
-        );
-        draft.act(Kind::RegisterOracle, From::Origin, &data);
+        register(draft, oracle);
     }
     for (book, oracle) in draft.world.oracles.iter_mut().zip(&cast.oracles) {
         book.registered = oracle.registers;
     }
+}
+
+fn register(draft: &mut Draft<'_>, oracle: &Oracle) {
+    let actor = &draft.cast.accounts[oracle.account];
+    let data = format!(
+        r#"{{"v":1,"kind":"oracle.register","oracle_id":"{}","address":"{}","key":{{"alg":"ed25519","public_key":"{}"}},"name":{}}}"#,
+        oracle.id,
+        actor.address,
+        actor.public_key,
+        json_string(&oracle.name)
+    );
+    draft.act(Kind::RegisterOracle, From::Origin, &data);
+}
+
+/// An oracle is registered that is registered already.
+pub fn register_again(draft: &mut Draft<'_>) {
+    let oracle = some_registered(draft);
+    draft.defect(Defect::OracleRegisteredTwice);
+    register(draft, &draft.cast.oracles[oracle]);
+}
+
+fn some_registered(draft: &mut Draft<'_>) -> usize {
+    let oracles = draft.cast.oracles.iter().enumerate();
+    let registered: Vec<usize> = oracles.filter(|(_, oracle)| oracle.registers).map(|(n, _)| n).collect();
+    *draft.dice.pick(&registered)
 }
 
 fn some_oracle(draft: &mut Draft<'_>) -> usize {
@@ -70,6 +88,8 @@ fn work_type(draft: &mut Draft<'_>) -> &'static str {
 enum Carrier {
     /// Sent from the oracle's own account.
     Oracle,
+    /// The same, with a time of validation before that of the submission.
+    OracleTooEarly,
     /// Sent by the miner with the oracle's signature.
     Miner { genuine: bool },
     /// Sent by the miner without one.
@@ -85,7 +105,8 @@ pub fn submit(draft: &mut Draft<'_>) {
     }
     let carrier = if draft.dice.one_in(3) {
         let rate = draft.config.bad_signature_per_mille * quality.bad_signature_factor;
-        Carrier::Miner { genuine: !draft.dice.per_mille(rate) }
+        let is_missed = rate > 0 && programme::misses(draft, Defect::BadOracleSignature);
+        Carrier::Miner { genuine: !draft.dice.per_mille(rate) && !is_missed }
     } else {
         Carrier::Oracle
     };
@@ -97,19 +118,32 @@ pub fn submit(draft: &mut Draft<'_>) {
     }
     let mut submission = fresh(draft, oracle);
     submission.score = submit_as(draft, &submission, carrier);
-    let book = &mut draft.world.oracles[oracle];
     if carrier == (Carrier::Miner { genuine: false }) {
-        book.refuted += 1;
+        draft.world.oracles[oracle].refuted += 1;
     } else if quality.registers {
-        book.accepted += 1;
-        draft.world.miners.change(submission.miner).accept(&submission.score);
-        // Only what counts may be rejected or repeated later.
-        let recent = draft.world.submissions.change();
-        recent.push_back(submission);
-        if recent.len() > RECENT_SUBMISSIONS {
-            recent.pop_front();
-        }
+        count(draft, submission);
     }
+}
+
+/// Books a submission that counts.
+fn count(draft: &mut Draft<'_>, submission: Submission) {
+    draft.world.oracles[submission.oracle].accepted += 1;
+    draft.world.miners.change(submission.miner).accept(&submission.score);
+    // Only what counts may be rejected or repeated later.
+    let recent = draft.world.submissions.change();
+    recent.push_back(submission);
+    if recent.len() > RECENT_SUBMISSIONS {
+        recent.pop_front();
+    }
+}
+
+/// An oracle says that it validated work before that was handed in. The work counts all the same.
+pub fn submit_before_it_was_handed_in(draft: &mut Draft<'_>) {
+    let oracle = some_registered(draft);
+    let mut submission = fresh(draft, oracle);
+    draft.defect(Defect::ValidatedBeforeSubmitted);
+    submission.score = submit_as(draft, &submission, Carrier::OracleTooEarly);
+    count(draft, submission);
 }
 
 /// A submission that claims an oracle without its signature and not from its account.
@@ -198,7 +232,9 @@ fn submit_as(draft: &mut Draft<'_>, submission: &Submission, carrier: Carrier) -
     if draft.dice.one_in(4) {
         data += r#","reward_unit":"base_units""#;
     }
-    if !draft.dice.one_in(5) {
+    if carrier == Carrier::OracleTooEarly {
+        data += &format!(r#","submitted_at":{}"#, draft.spell_time(validated_s + 60));
+    } else if !draft.dice.one_in(5) {
         let submitted_s = validated_s.saturating_sub(oracle.latency_s / 2 + draft.dice.below(oracle.latency_s));
         data += &format!(r#","submitted_at":{}"#, draft.spell_time(submitted_s));
     }
@@ -206,7 +242,7 @@ fn submit_as(draft: &mut Draft<'_>, submission: &Submission, carrier: Carrier) -
         data += &format!(r#","project":"{}","task_id":"{}""#, draft.dice.pick(&PROJECTS), draft.unique("task"));
     }
     let (sender, genuine) = match carrier {
-        Carrier::Oracle => (oracle.account, None),
+        Carrier::Oracle | Carrier::OracleTooEarly => (oracle.account, None),
         Carrier::Miner { genuine } => (submission.miner, Some(genuine)),
         Carrier::MinerUnsigned => (submission.miner, None),
     };
@@ -235,6 +271,11 @@ fn reject(draft: &mut Draft<'_>, oracle: usize) {
         draft.world.oracles[oracle].rejected += u64::from(draft.cast.oracles[oracle].registers);
         return reject_as(draft, &rejected, oracle);
     };
+    reject_recent(draft, &rejected);
+}
+
+/// The oracle that validated a submission rejects it, maybe once more.
+fn reject_recent(draft: &mut Draft<'_>, rejected: &Submission) {
     if !rejected.rejected {
         draft.world.miners.change(rejected.miner).reject(&rejected.score);
         let book = &mut draft.world.oracles[rejected.oracle];
@@ -244,7 +285,18 @@ fn reject(draft: &mut Draft<'_>, oracle: usize) {
             other.rejected = true;
         }
     }
-    reject_as(draft, &rejected, rejected.oracle);
+    reject_as(draft, rejected, rejected.oracle);
+}
+
+/// A submission is rejected by the oracle that validated it, and then again.
+pub fn reject_twice(draft: &mut Draft<'_>) {
+    let Some(mut submission) = recent(draft) else { return money::transfer(draft) };
+    if !submission.rejected {
+        reject_recent(draft, &submission);
+        submission.rejected = true;
+    }
+    draft.defect(Defect::RejectedTwice);
+    reject_recent(draft, &submission);
 }
 
 /// An oracle rejects what another one has validated.
@@ -279,14 +331,21 @@ fn reject_as(draft: &mut Draft<'_>, rejected: &Submission, oracle: usize) {
 /// An oracle is slashed.
 pub fn slash(draft: &mut Draft<'_>) {
     let cast = draft.cast;
-    let oracles = cast.oracles.iter().enumerate();
-    let registered: Vec<usize> = oracles.filter(|(_, oracle)| oracle.registers).map(|(n, _)| n).collect();
-    let oracle = *draft.dice.pick(&registered);
-    let id = &cast.oracles[oracle].id;
+    let oracle = some_registered(draft);
     let amount = 1 + draft.dice.below(1_000_000);
     let book = &mut draft.world.oracles[oracle];
     book.slash_count += 1;
     book.slashed += amount;
+    slash_as(draft, &cast.oracles[oracle].id, amount);
+}
+
+/// An oracle is slashed that nobody has registered.
+pub fn slash_unknown(draft: &mut Draft<'_>) {
+    draft.defect(Defect::SlashOfUnknownOracle);
+    slash_as(draft, "oracle-of-nobody", 1_000);
+}
+
+fn slash_as(draft: &mut Draft<'_>, id: &str, amount: u64) {
     let spelled = draft.spell(amount);
     let data = format!(
         r#"{{"v":1,"kind":"oracle.slash","oracle_id":"{id}","amount":{spelled},"reason":"signed two results for one task"}}"#
