@@ -5,6 +5,7 @@ mod database;
 mod events;
 mod explained;
 mod explorer;
+mod feed;
 mod findings;
 mod fixture;
 mod freshness;
