@@ -46,7 +46,8 @@ async fn whoever_acts_in_another_s_name_is_in_no_feed() {
     assert_eq!(feed_of(&network, ANN, "kind=social.followed").await, [55, 39, 38, 37]);
     network
         .run(&format!(
-            "insert into views.contested_identities_versions (event_source_id, event_position, identity_id, winner_source_id, detail,
+            "set search_path = views, log, public;
+            insert into views.contested_identities_versions (event_source_id, event_position, identity_id, winner_source_id, detail,
                 from_position, present)
             values (1, 12, '\\x{ZOE}', 2, 'somebody else registered it', 62, true);
             select log.publish('contested_identities', 61)"
