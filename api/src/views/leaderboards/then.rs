@@ -134,6 +134,8 @@ macro_rules! places_then {
                         from entries u
                         left join moved m on m.member = u.member
                         where m.member is null
+                            -- Behind so many that stayed nobody is among the places that are wanted.
+                            and (("# $(+ $top)+ + ") is null or u.place <= (" $(+ $top)+ + r#") + (select count(*) from moved k))
                     ) x
                     order by x.score desc, x.last_at, x.tie, x.tie_source, x.place
                     limit "# $(+ $top)+ + r#"

@@ -18,7 +18,7 @@ const PLACES: i64 = 2_000;
 const ADDRESS_PLACES: i64 = 10_000;
 /// Boards of addresses are kept again when that many of their totals have changed since the last time, or as many as were
 /// ranked then: they serve boards as of a position alone, whose cost is what has changed since.
-const ADDRESS_CHANGES: i64 = 4_000;
+const ADDRESS_CHANGES: i64 = 1_500;
 /// Types that have a board.
 const BOARDS: [&str; 6] = ["boinc", "nuw", "bandwidth", "compute", "ceremony", "all"];
 
