@@ -21,6 +21,18 @@ macro_rules! standing_at {
         $db:expr, $at:expr, $given:ident, $most:expr, [$keys:literal, $where:literal],
         [$contested:literal, $contested_where:literal] $(,)?
     ) => {
+        standing_at!(
+            @each $db, $at, $given, $most, $keys, $where, $contested, $contested_where,
+            [
+                ("contested_wallets", "wallet-contested", "false"),
+                ("contested_identities", "registered-elsewhere", "true")
+            ]
+        )
+    };
+    (
+        @each $db:expr, $at:expr, $given:ident, $most:expr, $keys:literal, $where:literal, $contested:literal,
+        $contested_where:literal, [$(($table:literal, $code:literal, $counts:literal)),+]
+    ) => {
         stamped!(
             $db,
             $at,
@@ -104,74 +116,37 @@ macro_rules! standing_at {
                                 ))
                             )
                         ))
+"#
+                $(+ r#"
                     union all
-                    select 'wallet-contested', v.event_source_id, false
-                    from "#
-                + $contested
-                + r#"
+                    select '"# + $code + "', v.event_source_id, " + $counts + r#"
+                    from "# + $contested + r#"
                     cross join lateral (
                         select v.event_source_id, v.event_position, v.identity_id
-                        from contested_wallets v
+                        from "# + $table + r#" v
                         where v.from_position <= s.position
-                            and "#
-                + $contested_where
-                + r#"
+                            and "# + $contested_where + r#"
                         union all
                         select v.event_source_id, v.event_position, v.identity_id
                         from (
                             select distinct c.event_position
-                            from contested_wallets_versions c
+                            from "# + $table + r#"_versions c
                             where c.from_position > s.position
                                 and c.event_position <= s.position
                         ) c
                         cross join lateral (
                             select v.event_source_id, v.event_position, v.identity_id, v.present
-                            from contested_wallets_versions v
+                            from "# + $table + r#"_versions v
                             where v.event_position = c.event_position
                                 and v.from_position <= s.position
                             order by v.from_position desc
                             limit 1
                         ) v
                         where v.present
-                            and "#
-                + $contested_where
-                + r#"
+                            and "# + $contested_where + r#"
                     ) v
-                    where ($6::text[] is null or v.identity_id = $7)
-                    union all
-                    select 'registered-elsewhere', v.event_source_id, true
-                    from "#
-                + $contested
+                    where ($6::text[] is null or v.identity_id = $7)"#)+
                 + r#"
-                    cross join lateral (
-                        select v.event_source_id, v.event_position, v.identity_id
-                        from contested_identities v
-                        where v.from_position <= s.position
-                            and "#
-                + $contested_where
-                + r#"
-                        union all
-                        select v.event_source_id, v.event_position, v.identity_id
-                        from (
-                            select distinct c.event_position
-                            from contested_identities_versions c
-                            where c.from_position > s.position
-                                and c.event_position <= s.position
-                        ) c
-                        cross join lateral (
-                            select v.event_source_id, v.event_position, v.identity_id, v.present
-                            from contested_identities_versions v
-                            where v.event_position = c.event_position
-                                and v.from_position <= s.position
-                            order by v.from_position desc
-                            limit 1
-                        ) v
-                        where v.present
-                            and "#
-                + $contested_where
-                + r#"
-                    ) v
-                    where ($6::text[] is null or v.identity_id = $7)
                 ) v
                 where ($3::text[] is null or v.code = any($3))
                     and ($4::integer is null or v.source_id = $4)

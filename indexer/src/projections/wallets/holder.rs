@@ -16,7 +16,7 @@ pub(super) struct Outcome {
     pub contested: BTreeMap<i64, Contested>,
 }
 
-/// Walks through the claims in the order in which they were made and removed. The earliest counting claim owns; a verified
+/// Walks through the claims in the order in which they were made and removed. The earliest counting claim holds the wallet; a verified
 /// one displaces one that only a trusted source's word supports; whatever loses does not revive.
 pub(super) fn of(claims: &[(ClaimKey, Claim)]) -> Outcome {
     let mut steps: Vec<(i64, bool, usize)> = Vec::new();
@@ -28,34 +28,34 @@ pub(super) fn of(claims: &[(ClaimKey, Claim)]) -> Outcome {
     }
     // A better proof retires the claim before it at its own position: removals come first.
     steps.sort_by_key(|&(position, links, _)| (position, links));
-    let mut owner: Option<usize> = None;
+    let mut holder: Option<usize> = None;
     let mut outcome = Outcome::default();
     for (_, links, index) in steps {
         let Some((key, claim)) = claims.get(index) else { continue };
         if !links {
-            if owner == Some(index) {
-                owner = None;
+            if holder == Some(index) {
+                holder = None;
             }
             continue;
         }
-        let incumbent = owner.and_then(|owner| claims.get(owner));
+        let incumbent = holder.and_then(|holder| claims.get(holder));
         let displaces = incumbent.is_some_and(|(_, held)| is_verified(claim) && !is_verified(held));
         match incumbent {
             _ if !counts(claim) => {}
-            None => owner = Some(index),
+            None => holder = Some(index),
             Some((held_key, held)) if displaces => {
                 if held.identity_id != claim.identity_id {
                     contest(&mut outcome, held_key, held, claim);
                 }
-                owner = Some(index);
+                holder = Some(index);
             }
             Some((_, held)) if held.identity_id == claim.identity_id => {}
             Some((_, held)) => contest(&mut outcome, key, claim, held),
         }
     }
-    let winner = owner.and_then(|owner| claims.get(owner));
+    let winner = holder.and_then(|holder| claims.get(holder));
     for (key, claim) in claims {
-        // An unverifiable claim beside an owner's counts nothing and is worth knowing of, whichever came first.
+        // An unverifiable claim beside the holder's counts nothing and is worth knowing of, whichever came first.
         let beaten = winner.filter(|(_, held)| held.identity_id != claim.identity_id);
         if claim.verdict == Verdict::Unverifiable.code()
             && claim.removed_position.is_none()
