@@ -4,7 +4,7 @@ use schema::event::Position;
 use sqlx::PgConnection;
 
 use super::page::{Board, Place, Read, Wanted, Whole, page};
-use super::{of_addresses, scored};
+use super::{as_kept, of_addresses, scored};
 use crate::page::Described;
 use crate::view::{At, Keep, LOG, Query, Stamp, Stamped};
 use crate::views::addresses::stamped_by_address;
@@ -154,40 +154,33 @@ impl Query for AddressBoard {
         }
         let (family, timeframe) = (wanted.family.name(), wanted.timeframe.name());
         let (skip, limit) = (wanted.skip, wanted.limit);
-        // A board that was kept may not reach far enough; without it the places are always right.
-        let mut keeps = !is_now;
-        let (read_at, whole, places) = loop {
-            let read = if is_now {
-                scored!(
-                    wanted.timeframe,
-                    addresses_at,
-                    (page_now, db, at),
-                    around,
-                    timeframe,
-                    family,
-                    skip,
-                    limit,
-                    source_id
-                )
-            } else {
-                scored!(
-                    wanted.timeframe,
-                    addresses_at,
-                    (page_then "$9", db, at),
-                    around,
-                    timeframe,
-                    family,
-                    skip,
-                    limit,
-                    source_id,
-                    keeps
-                )
-            };
-            if read.1.exact == Some(true) || !keeps {
-                break read;
-            }
-            keeps = false;
-        };
+        let (read_at, whole, places) = as_kept!(
+            is_now,
+            scored!(
+                wanted.timeframe,
+                addresses_at,
+                (page_now, db, at),
+                around,
+                timeframe,
+                family,
+                skip,
+                limit,
+                source_id
+            ),
+            |keeps| scored!(
+                wanted.timeframe,
+                addresses_at,
+                (page_then "$9", db, at),
+                around,
+                timeframe,
+                family,
+                skip,
+                limit,
+                source_id,
+                keeps
+            ),
+            |read| read.1.exact == Some(true),
+        );
         let page = page(wanted, "address", self.around.is_some(), whole, places);
         Ok(Stamped { at: stamp.unwrap_or(read_at), value: Shown::Seen(page) })
     }

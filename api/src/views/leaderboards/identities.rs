@@ -4,7 +4,7 @@ use schema::chain::IdentityId;
 use sqlx::PgConnection;
 
 use super::page::{Board, Place, Read, Wanted, Whole, page};
-use super::{of_identities, scored};
+use super::{as_kept, of_identities, scored};
 use crate::page::Described;
 use crate::view::{At, Keep, Query, Stamped};
 use crate::views::visibility::Shown;
@@ -117,19 +117,12 @@ impl Query for IdentityBoard {
         let around = self.around.as_ref().map(|id| id.as_bytes().as_slice());
         let (family, timeframe) = (wanted.family.name(), wanted.timeframe.name());
         let (skip, limit) = (wanted.skip, wanted.limit);
-        // A board that was kept may not reach far enough; without it the places are always right.
-        let mut keeps = at != At::Now;
-        let (at, known, shown, whole, places) = loop {
-            let read = if at == At::Now {
-                scored!(wanted.timeframe, identities_at, (page_now, db, at), around, timeframe, family, skip, limit)
-            } else {
-                scored!(wanted.timeframe, identities_at, (page_then "$8", db, at), around, timeframe, family, skip, limit, keeps)
-            };
-            if read.3.exact == Some(true) || !keeps {
-                break read;
-            }
-            keeps = false;
-        };
+        let (at, known, shown, whole, places) = as_kept!(
+            at == At::Now,
+            scored!(wanted.timeframe, identities_at, (page_now, db, at), around, timeframe, family, skip, limit),
+            |keeps| scored!(wanted.timeframe, identities_at, (page_then "$8", db, at), around, timeframe, family, skip, limit, keeps),
+            |read| read.3.exact == Some(true),
+        );
         let answer = || page(wanted, "identity", around.is_some(), whole, places);
         let value = match around {
             Some(_) => Shown::when(known, shown, answer),

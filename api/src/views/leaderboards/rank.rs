@@ -6,7 +6,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::{of_identities, scored};
+use super::{as_kept, of_identities, scored};
 use crate::page::{Described, Rows};
 use crate::view::{At, Keep, Query, Stamped};
 use crate::views::visibility::Shown;
@@ -220,19 +220,12 @@ impl Query for RankOverTime {
     }
 
     async fn run(&self, db: &mut PgConnection, at: At) -> sqlx::Result<Stamped<Self::Answer>> {
-        // A board that was kept may not reach far enough; without it the place is always right.
-        let mut keeps = at != At::Now;
-        let (at, _, known, shown, about, days) = loop {
-            let read = if at == At::Now {
-                scored!(self.timeframe, ranks_at, (standing_now, self, db, at))
-            } else {
-                scored!(self.timeframe, ranks_at, (standing_then "$8", self, db, at), keeps)
-            };
-            if read.1 || !keeps {
-                break read;
-            }
-            keeps = false;
-        };
+        let (at, _, known, shown, about, days) = as_kept!(
+            at == At::Now,
+            scored!(self.timeframe, ranks_at, (standing_now, self, db, at)),
+            |keeps| scored!(self.timeframe, ranks_at, (standing_then "$8", self, db, at), keeps),
+            |read| read.1,
+        );
         let Rows { items, next, count } = Rows::page(days, self.limit, |(position, _)| position.to_string());
         let rows = Rows { items: items.into_iter().filter_map(|(_, then)| then).collect(), next, count };
         Ok(Stamped { at, value: Shown::when(known, shown, || Described { about, rows }) })

@@ -242,3 +242,23 @@ macro_rules! scored {
     };
 }
 pub(crate) use scored;
+
+/// What is asked now; or as of a position with the board that was kept, and where that does not reach far enough once more
+/// without it, which is always right. `$exact` says of `$read` whether it can be relied on.
+macro_rules! as_kept {
+    ($is_now:expr, $now:expr, |$keeps:ident| $then:expr, |$read:ident| $exact:expr $(,)?) => {
+        if $is_now {
+            $now
+        } else {
+            let mut $keeps = true;
+            loop {
+                let $read = $then;
+                if $exact || !$keeps {
+                    break $read;
+                }
+                $keeps = false;
+            }
+        }
+    };
+}
+pub(crate) use as_kept;

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::submissions::unit;
 use super::{Family, causes, decimal, percentile};
 use crate::view::{At, Keep, Query, Stamp, Stamped};
-use crate::views::leaderboards::of_identities;
+use crate::views::leaderboards::{as_kept, of_identities};
 use crate::views::provenance::Provenance;
 use crate::views::visibility::Shown;
 
@@ -265,19 +265,12 @@ pub(crate) async fn read_stats(
     explain: bool,
 ) -> sqlx::Result<(Stamp, Shown<WorkStats>)> {
     let (id, all) = (identity_id.as_bytes().as_slice(), Family::All.name());
-    // A board that was kept may not reach far enough; without it the rank is always right.
-    let mut keeps = at != At::Now;
-    let (at, found) = loop {
-        let read = if at == At::Now {
-            stats_at!(standing_now, db, at, views, id, all, all)
-        } else {
-            stats_at!(standing_then "$6", db, at, views, id, all, all, keeps)
-        };
-        if read.1.exact || !keeps {
-            break read;
-        }
-        keeps = false;
-    };
+    let (at, found) = as_kept!(
+        at == At::Now,
+        stats_at!(standing_now, db, at, views, id, all, all),
+        |keeps| stats_at!(standing_then "$6", db, at, views, id, all, all, keeps),
+        |read| read.1.exact,
+    );
     let (known, shown) = (found.known, found.shown);
     let ranked = found.ranked.unwrap_or_default();
     let rank = found.ahead.map(|ahead| ahead + 1);
